@@ -1,0 +1,32 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO := benchx-demo
+
+.PHONY: demo test test-slow lint install
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install
+	rm -rf $(DEMO)
+	$(BIN)/benchx data phantom nih --out $(DEMO)/data/nih --patients 500 --seed 0 --size 256
+	$(BIN)/benchx data phantom rsna --out $(DEMO)/data/rsna --patients 500 --seed 1 --size 256
+	$(BIN)/benchx run --suite phantom --data-root $(DEMO)/data --store $(DEMO)/store \
+		--method imagenet-efficientnet-lite0 --method random-efficientnet-lite0 --method random-resnet50
+	$(BIN)/benchx leaderboard --suite phantom --store $(DEMO)/store --out $(DEMO)/leaderboard
+
+test: install
+	$(BIN)/python -m pytest
+
+test-slow: install
+	$(BIN)/python -m pytest -m 'slow and not gpu'
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy

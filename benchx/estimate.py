@@ -1,0 +1,193 @@
+"""`benchx run --dry-run`: the state of every cell, what is cached, what is missing, and what the rest would cost."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+
+from benchx.datasets.samples import Samples
+from benchx.errors import DataMissing, DatasetError, WeightsMissing
+from benchx.planning import Cell
+from benchx.protocols import Finetune, Frozen
+from benchx.workspace import Workspace, input_spec
+
+DECODE_PROBES = 8
+FORWARD_PROBES = 4
+BACKWARD_COST = 3.0
+"""A training step costs about three forward passes."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One cell before it is run.
+
+    Attributes:
+        state: `done`, `not-applicable`, `failed`, `to run`, `data-missing`, `weights-missing` or `broken`.
+        key: of the result; None while it is not known, since the pixels have not been decoded.
+        cached: which inputs are there already.
+        missing: what is not, in one line.
+    """
+
+    cell: Cell
+    state: str
+    key: str | None
+    cached: tuple[str, ...]
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The forecast of a run: seconds and bytes are estimates from a few images timed now."""
+
+    cells: tuple[Forecast, ...]
+    seconds: dict[str, float]
+    disk_bytes: dict[str, int]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per cell."""
+        return [
+            {
+                "method": one.cell.method,
+                "dataset": one.cell.dataset,
+                "protocol": one.cell.protocol,
+                "fraction": one.cell.fraction,
+                "seed": "-" if one.cell.seed is None else str(one.cell.seed),
+                "key": one.key[:12] if one.key else "after pixels",
+                "state": one.state,
+                "cached": list(one.cached),
+                "missing": one.missing,
+            }
+            for one in self.cells
+        ]
+
+    def lines(self) -> list[str]:
+        """Return the estimate in words."""
+        total, space = sum(self.seconds.values()), sum(self.disk_bytes.values())
+        parts = [f"  {name}: {_duration(value)}" for name, value in self.seconds.items()]
+        parts += [f"  {name}: {value / 1e6:.0f} MB" for name, value in self.disk_bytes.items()]
+        return [
+            f"about {_duration(total)} and {space / 1e6:.0f} MB of disk (logistic heads not counted)",
+            *parts,
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the forecast as JSON-able values, keys whole."""
+        cells = [row | {"key": one.key} for row, one in zip(self.rows(), self.cells, strict=True)]
+        return {"cells": cells, "seconds": self.seconds, "disk_bytes": self.disk_bytes}
+
+
+def forecast(cells: Sequence[Cell], workspace: Workspace, *, retry_failed: bool) -> Plan:
+    """Look at every cell without running or decoding anything but a few probe images."""
+    forecasts = tuple(_look(cell, workspace, retry_failed) for cell in cells)
+    seconds: dict[str, float] = {}
+    space: dict[str, int] = {}
+    forward = cache(partial(_forward_cost, workspace))
+    for one in forecasts:
+        if one.state == "to run":
+            _add_cost(one, workspace, forward, seconds, space)
+    return Plan(forecasts, seconds, space)
+
+
+def _look(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
+    try:
+        workspace.samples(cell.dataset)
+    except DataMissing as error:
+        return Forecast(cell, "data-missing", None, (), error.what)
+    except DatasetError as error:
+        return Forecast(cell, "broken", None, (), error.what)
+    try:
+        workspace.weights(cell.method)
+    except WeightsMissing as error:
+        return Forecast(cell, "weights-missing", None, (), error.what)
+    if workspace.open_cached(cell.dataset, cell.settings["short_side"]) is None:
+        return Forecast(cell, "to run", None, (), None)
+    from benchx.cell import cell_key
+
+    key = cell_key(cell, workspace)
+    cached = ("pixels", "features") if _features_cached(cell, workspace) else ("pixels",)
+    stored, failure = workspace.store.get(key), workspace.store.failure(cell.digest)
+    if stored is not None:
+        return Forecast(cell, stored.state, key, cached, None)
+    if failure is not None and failure.key == key and not retry_failed:
+        return Forecast(cell, "failed", key, cached, failure.reason)
+    return Forecast(cell, "to run", key, cached, None)
+
+
+def _features_cached(cell: Cell, workspace: Workspace) -> bool:
+    if cell.settings["protocol"]["kind"] != "frozen":
+        return False
+    from benchx.cell import cell_feature_folder
+    from benchx.features import is_complete
+
+    return is_complete(cell_feature_folder(cell, Frozen.model_validate(cell.settings["protocol"]), workspace))
+
+
+def _add_cost(
+    one: Forecast,
+    workspace: Workspace,
+    forward: Callable[[str, int], tuple[float, int]],
+    seconds: dict[str, float],
+    space: dict[str, int],
+) -> None:
+    cell = one.cell
+    samples = workspace.samples(cell.dataset)
+    images = len(samples.table)
+    pixels = f"{cell.dataset}: pixels"
+    if "pixels" not in one.cached and pixels not in seconds:
+        seconds[pixels], space[pixels] = _decode_cost(samples, cell.settings["short_side"])
+    protocol = cell.settings["protocol"]
+    recipe = (Frozen if protocol["kind"] == "frozen" else Finetune).model_validate(protocol)
+    size = input_spec(workspace.weights(cell.method).card, recipe.input).size
+    if isinstance(recipe, Frozen):
+        title = f"{cell.method} / {cell.dataset}: features"
+        if "features" not in one.cached and title not in seconds:
+            per_image, width = forward(cell.method, size)
+            seconds[title], space[title] = images * per_image, 4 * images * width
+        return
+    per_image, _ = forward(cell.method, size)
+    title = f"{cell.method} / {cell.dataset}: {cell.protocol}, at most"
+    cost = per_image * BACKWARD_COST * recipe.epochs * images * cell.fraction
+    seconds[title] = seconds.get(title, 0.0) + cost * (5 if cell.split == "cv5" else 1)
+
+
+def _decode_cost(samples: Samples, short_side: int) -> tuple[float, int]:
+    """Return seconds on all cores and bytes for a dataset, from a few images spread over it."""
+    from benchx.images.decode import UnreadableImage, read
+
+    rows = np.linspace(0, len(samples.table) - 1, DECODE_PROBES).astype(int)
+    areas, started = [], time.perf_counter()
+    for row in rows:
+        try:
+            height, width = read(samples.root / samples.table["image"].iloc[row]).shape
+        except UnreadableImage:
+            continue
+        scale = min(1.0, short_side / min(height, width))
+        areas.append(height * width * scale**2)
+    spent = (time.perf_counter() - started) / len(rows)
+    total = len(samples.table)
+    return spent * total / (os.cpu_count() or 1), int(np.mean(areas or [0]) * total)
+
+
+def _forward_cost(workspace: Workspace, method: str, size: int) -> tuple[float, int]:
+    """Return seconds per image and the feature width of a method's encoder."""
+    import torch
+
+    encoder = workspace.load_encoder(method, size)
+    images = torch.zeros(FORWARD_PROBES, encoder.channels, size, size, device=workspace.device)
+    with torch.inference_mode():
+        encoder(images[:1]).cpu()
+        started = time.perf_counter()
+        encoder(images).cpu()
+    return (time.perf_counter() - started) / FORWARD_PROBES, encoder.dim
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,150 @@
+"""Features of a frozen encoder: computed once per weights, transform and images, then read from disk."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from benchx.digests import digest_json
+from benchx.errors import BenchxError, StoreError
+from benchx.images.batches import prefetch
+from benchx.images.geometry import prepare
+from benchx.images.spec import InputSpec
+from benchx.images.store import PixelStore
+from benchx.progress import Advance
+
+if TYPE_CHECKING:
+    from benchx.methods.encoders.base import Encoder
+
+CHECKPOINT_EVERY = 16
+"""Batches between two points from which a killed extraction continues."""
+
+
+def feature_folder(
+    cache: Path,
+    *,
+    card: dict[str, object],
+    weights: str,
+    pixels: str,
+    spec: InputSpec,
+    device: str,
+    batch: int,
+) -> Path:
+    """Return the folder of a feature matrix, named by everything that its numbers depend on."""
+    parts = {
+        "card": card,
+        "weights": weights,
+        "pixels": pixels,
+        "input": spec.model_dump(mode="json"),
+        "device": torch.device(device).type,
+        "batch": batch,
+        "version": 1,
+    }
+    return cache / "features" / digest_json(parts)
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a feature matrix is finished."""
+    return (folder / "features.npy").is_file()
+
+
+def extract(
+    load_encoder: Callable[[], Encoder],
+    pixels: PixelStore,
+    spec: InputSpec,
+    folder: Path,
+    *,
+    device: str,
+    batch: int,
+    advance: Advance,
+) -> np.ndarray:
+    """Return the pooled features of every image, float32 [N, D], memory-mapped; the encoder is loaded if needed.
+
+    A killed extraction continues at its last checkpoint with the same batches, so that the matrix is the
+    same bit for bit. Convolutions run channels-last.
+
+    Raises:
+        BenchxError: a feature is NaN or infinite (named by method, not by image).
+        StoreError: the disk is full.
+    """
+    final = folder / "features.npy"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not final.is_file():
+            try:
+                _fill(load_encoder(), pixels, spec, folder, device, batch, advance)
+            except OSError as error:
+                raise StoreError(
+                    f"features could not be written to {folder}",
+                    error.strerror or str(error),
+                    f"free space (4 bytes x {len(pixels.samples)} images x the feature width) and run again",
+                ) from error
+    return np.load(final, mmap_mode="r")
+
+
+def _fill(
+    encoder: Encoder,
+    pixels: PixelStore,
+    spec: InputSpec,
+    folder: Path,
+    device: str,
+    batch: int,
+    advance: Advance,
+) -> None:
+    total, width = len(pixels.samples), encoder.dim
+    partial, journal = folder / "partial.npy", folder / "partial.json"
+    done = json.loads(journal.read_text())["done"] if journal.is_file() and partial.is_file() else 0
+    mode = "r+" if done else "w+"
+    matrix = np.lib.format.open_memmap(partial, mode=mode, dtype=np.float32, shape=(total, width))
+    _reserve(partial)
+    starts = range(done, total, batch)
+    batches = [np.arange(start, min(start + batch, total)) for start in starts]
+    encoder = encoder.to(device).to(memory_format=torch.channels_last).eval()
+    advance(done, total)
+    for number, (rows, images) in enumerate(_prepared(pixels, spec, batches), start=1):
+        with torch.inference_mode():
+            images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+            pooled = encoder(images).float().cpu().numpy()
+        if not np.isfinite(pooled).all():
+            raise BenchxError(
+                "the encoder gives NaN or infinite features",
+                "its weights or its input statistics do not fit",
+                "check the checkpoint with: benchx methods check METHOD --checkpoint FILE",
+            )
+        matrix[rows] = pooled
+        if number % CHECKPOINT_EVERY == 0:
+            matrix.flush()
+            _write_json(journal, {"done": int(rows[-1]) + 1})
+        advance(int(rows[-1]) + 1, total)
+    matrix.flush()
+    del matrix
+    os.replace(partial, folder / "features.npy")
+    journal.unlink(missing_ok=True)
+
+
+def _prepared(
+    pixels: PixelStore, spec: InputSpec, batches: Sequence[np.ndarray]
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    def make(rows: np.ndarray) -> tuple[np.ndarray, torch.Tensor]:
+        return rows, prepare(pixels.images(rows), spec)
+
+    return prefetch(make, batches, workers=1)
+
+
+def _reserve(path: Path) -> None:
+    """Claim the file's blocks now: a full disk must be an error here, not a crash while writing to the map."""
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _write_json(path: Path, value: dict[str, int]) -> None:
+    draft = path.with_suffix(".tmp")
+    draft.write_text(json.dumps(value))
+    os.replace(draft, path)

@@ -1,0 +1,103 @@
+"""The folder of a phantom dataset: refuse real data, write files whole, render patients in parallel."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from benchx.errors import UsageError
+
+MARKER = "PHANTOM.json"
+PHANTOM_VERSION = 1
+"""Raised by hand when the simulator's images or labels change."""
+
+Row = TypeVar("Row")
+
+
+def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> None:
+    """Make the folder and mark it as phantom data.
+
+    Args:
+        out: folder to write into; made if absent.
+        dataset: name of the layout.
+        patients: how many, >= 1.
+        seed: seed of the population, >= 0.
+        size: pixels along each side, >= 32.
+
+    Raises:
+        UsageError: a number is out of range, or `out` holds something that is not this phantom.
+    """
+    if patients < 1 or seed < 0 or size < 32:
+        raise UsageError(
+            f"cannot write {patients} phantom patients with seed {seed} at {size} pixels",
+            "patients start at 1, seeds at 0 and sizes at 32",
+            "choose larger numbers",
+        )
+    wanted = {
+        "phantom": PHANTOM_VERSION,
+        "dataset": dataset,
+        "patients": patients,
+        "seed": seed,
+        "size": size,
+    }
+    marker = out / MARKER
+    foreign = out.exists() and (not out.is_dir() or any(path.name != _partial(marker).name for path in out.iterdir()))
+    if foreign and not marker.is_file():
+        raise UsageError(
+            f"{out} exists and holds no {MARKER}",
+            "phantom images are never written among real data",
+            "give --out a new or empty folder",
+        )
+    if marker.is_file() and marker.read_text() != _dump(wanted):
+        raise UsageError(
+            f"{out} holds another phantom",
+            "two phantoms in one folder would mix their images",
+            "delete the folder, or give --out another one",
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(marker, _dump(wanted).encode())
+
+
+def _dump(value: dict[str, object]) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    partial = _partial(path)
+    partial.write_bytes(content)
+    os.replace(partial, path)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Write text lines, each ended by a newline."""
+    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+
+
+def for_each_patient(
+    patients: int, work: Callable[[int], list[Row]], on_progress: Callable[[int, int], None]
+) -> list[Row]:
+    """Run `work` for patients 1 to n on all cores.
+
+    Args:
+        patients: how many.
+        work: writes one patient's images and returns its rows.
+        on_progress: called with (patients done, patients) after each.
+
+    Returns:
+        All rows in the order of the patients, whatever the order in which they were finished.
+    """
+    rows: list[Row] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, part in enumerate(pool.map(work, range(1, patients + 1)), 1):
+            rows.extend(part)
+            on_progress(done, patients)
+    return rows

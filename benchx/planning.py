@@ -1,0 +1,149 @@
+"""From a suite to its cells: the grid of one method's work, and the key of every point in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchx.datasets import get_dataset
+from benchx.datasets.splits import SplitKind
+from benchx.digests import digest_json
+from benchx.errors import UsageError, unknown_name
+from benchx.protocols import Frozen
+from benchx.suites import Suite
+
+NUMERICS_VERSION = {"classification": 1}
+"""Raised by hand when a task's numbers may change; part of every key."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a suite's grid for one method: the unit of work, of caching and of resuming.
+
+    Attributes:
+        seed: the draw, or None where the protocol draws nothing.
+        settings: everything else that can change the numbers, resolved and JSON-able: the protocol,
+            the classes, the pixel cache's short side, the smallest fraction, whether validation is cut.
+    """
+
+    suite: str
+    suite_version: int
+    method: str
+    dataset: str
+    task: str
+    protocol: str
+    split: SplitKind
+    fraction: float
+    seed: int | None
+    primary: str
+    settings: dict[str, Any]
+
+    @property
+    def column(self) -> tuple[str, str, str, float]:
+        """Dataset, task, protocol and fraction: the board column this cell belongs to."""
+        return self.dataset, self.task, self.protocol, self.fraction
+
+    @property
+    def label(self) -> str:
+        """The cell in words, for progress and messages."""
+        seed = "deterministic" if self.seed is None else f"seed {self.seed}"
+        return f"{self.method} / {self.dataset} / {self.protocol} / {100 * self.fraction:g} % / {seed}"
+
+    @property
+    def digest(self) -> str:
+        """sha256 of what is asked for, whatever the data and weights; suite and protocol names are no part."""
+        asked = asdict(self)
+        for name in ("suite", "suite_version", "protocol", "primary"):
+            del asked[name]
+        return digest_json(asked)
+
+    def key(self, *, card: dict[str, Any], weights: str, dataset: str, split: str) -> str:
+        """Return the sha256 that names this cell's result.
+
+        Args:
+            card: the numeric part of the method card.
+            weights, dataset, split: the digests of the checkpoint, of the images and labels, and of the split.
+        """
+        parts = {"cell": self.digest, "card": card, "weights": weights, "dataset": dataset, "split": split}
+        return digest_json({**parts, "numerics": NUMERICS_VERSION[self.task]})
+
+
+def plan(
+    suite: Suite,
+    methods: Sequence[str],
+    *,
+    datasets: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    seeds: Sequence[int] = (),
+) -> list[Cell]:
+    """Return the suite's cells for some methods, optionally narrowed; an empty narrowing means all.
+
+    A frozen protocol at fraction 1 draws nothing: it is one cell with seed None ("deterministic").
+
+    Raises:
+        UsageError: a narrowing names something that the suite does not hold.
+    """
+    all_tasks = sorted({task for entry in suite.datasets.values() for task in entry.tasks})
+    _narrow("dataset", datasets, list(suite.datasets))
+    _narrow("task", tasks, all_tasks)
+    _narrow("protocol", protocols, list(suite.protocols))
+    _narrow("fraction", [f"{value:g}" for value in fractions], [f"{value:g}" for value in suite.fractions])
+    _narrow("seed", [str(seed) for seed in seeds], [str(seed) for seed in suite.seeds])
+    cells = [
+        cell
+        for method in methods
+        for dataset, entry in suite.datasets.items()
+        for task, settings in entry.tasks.items()
+        for protocol in settings.protocols
+        for cell in _cells(suite, method, dataset, task, protocol)
+        if (not datasets or dataset in datasets)
+        and (not tasks or task in tasks)
+        and (not protocols or protocol in protocols)
+        and (not fractions or any(abs(cell.fraction - value) < 1e-12 for value in fractions))
+        and (not seeds or cell.seed is None or cell.seed in seeds)
+    ]
+    if not cells:
+        raise UsageError(
+            f"suite '{suite.name}' has no such cell",
+            "dataset, task, protocol, fraction and seed together leave nothing",
+            "drop one of the options, or see benchx run --dry-run",
+        )
+    return cells
+
+
+def _narrow(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            raise unknown_name(f"{kind} in this suite:", name, known)
+
+
+def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) -> list[Cell]:
+    entry = suite.datasets[dataset]
+    recipe = suite.protocols[protocol]
+    settings = {
+        "protocol": recipe.model_dump(mode="json"),
+        "classes": list(entry.tasks[task].classes or get_dataset(dataset).classes),
+        "short_side": suite.short_side,
+        "smallest_fraction": min(suite.fractions),
+        "cut_validation": suite.cut_validation,
+    }
+    return [
+        Cell(
+            suite=suite.name,
+            suite_version=suite.version,
+            method=method,
+            dataset=dataset,
+            task=task,
+            protocol=protocol,
+            split=entry.split,
+            fraction=fraction,
+            seed=seed,
+            primary=entry.tasks[task].primary,
+            settings=settings,
+        )
+        for fraction in suite.fractions
+        for seed in ((None,) if isinstance(recipe, Frozen) and fraction == 1 else suite.seeds)
+    ]

@@ -1,0 +1,1 @@
+"""Boards and reports, made from the store alone."""

@@ -1,0 +1,22 @@
+"""Where suite files, method cards and published numbers are read from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def resource_dir(kind: str) -> Path:
+    """Return the folder of one kind of resource.
+
+    Args:
+        kind: `suites`, `baselines` or `published`.
+
+    Returns:
+        The package data when installed from a wheel, else the repository's own folder.
+    """
+    packaged = _PACKAGE / "_resources" / kind
+    if packaged.is_dir():
+        return packaged
+    return _PACKAGE.parent / ("leaderboards/published" if kind == "published" else kind)

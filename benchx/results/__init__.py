@@ -1,0 +1,1 @@
+"""Results: the record of a cell and the store that keeps it."""

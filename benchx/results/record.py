@@ -1,0 +1,75 @@
+"""The record of a cell: what was asked for, what came out, and everything needed to believe it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+State = Literal["done", "failed", "not-applicable"]
+
+
+class Provenance(BaseModel):
+    """Where a result comes from.
+
+    Attributes:
+        checkpoint: file name of the weights, or null for a random initialisation.
+        weights: sha256 of the checkpoint file.
+        images, split: sha256 of images and labels, and of the split.
+        data: whether the images are real or simulated.
+        unit: what intervals resample; "patient" where patient ids are known.
+        unreadable: how many listed images were left out because they could not be read.
+        packages: versions of the packages that compute the numbers.
+        commit: git commit of benchx when run from a repository.
+        wall_seconds: of this cell; features come from the cache where `features_cached`.
+        peak_memory_bytes: resident set of the process at its highest so far.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checkpoint: str | None = None
+    weights: str | None = None
+    images: str | None = None
+    split: str | None = None
+    data: Literal["real", "phantom"]
+    unit: Literal["patient", "study", "image"] | None = None
+    unreadable: int = 0
+    benchx: str
+    packages: dict[str, str]
+    commit: str | None = None
+    python: str
+    platform: str
+    device: str
+    threads: int
+    created: str
+    wall_seconds: float
+    peak_memory_bytes: int
+
+
+class Record(BaseModel):
+    """One finished (or failed) cell; `record.json` in the store.
+
+    Attributes:
+        key: names the result and its folder.
+        cell: the cell as planned, settings resolved.
+        cell_digest: sha256 of what was asked for, whatever the data and weights.
+        reason: why the cell failed or does not apply; null when done.
+        scores: the task's scores on the test cases; null unless done.
+        details: what the protocol chose on the way (strengths, epochs, counts, warnings).
+        card: the method card in full.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    key: str
+    state: State
+    cell: dict[str, Any]
+    cell_digest: str
+    reason: str | None = None
+    scores: dict[str, Any] | None = None
+    details: dict[str, Any] = Field(default_factory=dict)
+    card: dict[str, Any]
+    provenance: Provenance

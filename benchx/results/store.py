@@ -1,0 +1,198 @@
+"""The results store: a plain directory, one folder per cell, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from benchx.errors import StoreError
+from benchx.results.record import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECORD, PREDICTIONS = "record.json", "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did: records copied, records that were already there."""
+
+    copied: int
+    present: int
+
+
+class Store:
+    """A directory of results.
+
+    `cells/<key>/` holds `record.json` and, for a finished cell, `predictions.parquet`;
+    `failures/<cell digest>/record.json` the last failure of a cell, until it succeeds; `cache/` decoded
+    pixels and features, which can be made again; `work/` states of running cells.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        names = ("cells", "failures", "cache", "work")
+        self.cells, self.failures, self.cache, self.work = (self.path / name for name in names)
+
+    def get(self, key: str) -> Record | None:
+        """Return the record of a finished or not applicable cell, or None.
+
+        Raises:
+            StoreError: the record is there but cannot be read.
+        """
+        return _read(self.cells / key)
+
+    def failure(self, cell_digest: str) -> Record | None:
+        """Return the record of a cell's last failure, or None when it never failed or has succeeded since."""
+        return _read(self.failures / cell_digest)
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record: cells by key, then failures."""
+        for parent in (self.cells, self.failures):
+            for folder in sorted(parent.glob("[!.]*")):
+                if (record := _read(folder)) is not None:
+                    yield record
+
+    def predictions(self, key: str) -> pd.DataFrame:
+        """Return the predictions of a finished cell: one row per test case.
+
+        Columns: `sample`, `cluster` (the patient where known), `fold`, and per class `score:NAME`
+        (logit) and `label:NAME` (1, 0, or NaN where the label is unknown).
+
+        Raises:
+            StoreError: the file is missing or truncated.
+        """
+        import pandas as pd
+
+        path = self.cells / key / PREDICTIONS
+        try:
+            return pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{path} cannot be read",
+                str(error).splitlines()[0],
+                f"remove the folder {path.parent} and run the suite again",
+            ) from error
+
+    def put(self, record: Record, predictions: pd.DataFrame | None = None) -> None:
+        """Write a result whole or not at all; success removes the cell's earlier failure.
+
+        Raises:
+            StoreError: the disk is full or the folder cannot be written; nothing is left behind.
+        """
+        failure = self.failures / record.cell_digest
+        target = failure if record.state == "failed" else self.cells / record.key
+        draft = target.parent / f".{uuid.uuid4().hex}"
+        try:
+            draft.mkdir(parents=True)
+            if predictions is not None:
+                predictions.to_parquet(draft / PREDICTIONS, index=False)
+            text = json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False)
+            (draft / RECORD).write_text(text + "\n", encoding="utf-8")
+            for file in draft.iterdir():
+                _sync(file)
+            if target.exists():
+                os.replace(target, draft.with_suffix(".old"))
+            os.replace(draft, target)
+        except OSError as error:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StoreError(
+                f"the result of {record.key[:12]} could not be written to {self.path}",
+                error.strerror or str(error),
+                "free space or choose another --store, then run again: finished cells are kept",
+            ) from error
+        shutil.rmtree(draft.with_suffix(".old"), ignore_errors=True)
+        if record.state != "failed":
+            shutil.rmtree(failure, ignore_errors=True)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row per record: the cell, its state and primary score, and the main provenance."""
+        import pandas as pd
+
+        names = ("suite", "method", "dataset", "task", "protocol", "split", "fraction", "seed", "primary")
+        rows = []
+        for record in self.records():
+            row = {name: record.cell[name] for name in names}
+            row |= {"state": record.state, "reason": record.reason}
+            row["score"] = (record.scores or {}).get(record.cell["primary"])
+            row |= {name: (record.scores or {}).get(name) for name in ("macro_auroc", "macro_auprc", "n")}
+            row |= {name: getattr(record.provenance, name) for name in ("data", "unit", "wall_seconds", "device")}
+            rows.append(row | {"key": record.key})
+        columns = [*names, "state", "reason", "score", "macro_auroc", "macro_auprc", "n"]
+        return pd.DataFrame(rows, columns=[*columns, "data", "unit", "wall_seconds", "device", "key"])
+
+    def merge(self, other: Store) -> Merged:
+        """Copy the records of another store that this one lacks.
+
+        Raises:
+            StoreError: the other store does not exist, or both hold a result of one key with different
+                scores (nothing is copied then).
+        """
+        if not other.cells.is_dir():
+            raise StoreError(f"{other.path} is no results store", "it has no folder cells/", "give a --store DIR")
+        theirs = list(other.records())
+        for record in theirs:
+            mine = self.get(record.key)
+            if mine and mine.state == record.state == "done" and mine.scores != record.scores:
+                raise StoreError(
+                    f"both stores hold {record.key[:12]} with different scores",
+                    "the same cell, data, split and weights gave two numbers (another device or package?)",
+                    "remove one of the two folders under cells/ and merge again",
+                )
+        new = [record for record in theirs if not self._knows(record)]
+        for record in new:
+            self.put(record, other.predictions(record.key) if record.state == "done" else None)
+        return Merged(len(new), len(theirs) - len(new))
+
+    def _knows(self, record: Record) -> bool:
+        if record.state != "failed":
+            return self.get(record.key) is not None
+        return self.failure(record.cell_digest) is not None or self.get(record.key) is not None
+
+    def gc(self, *, caches: bool) -> int:
+        """Remove drafts and states of runs that were killed, and with `caches` all cached pixels and features.
+
+        Not to be called while a run writes to the store.
+
+        Returns:
+            The number of bytes freed.
+        """
+        doomed = [*self.cells.glob(".*"), *self.failures.glob(".*"), *self.work.glob("*")]
+        doomed += self.cache.glob("*") if caches else ()
+        freed = sum(_size(path) for path in doomed)
+        for path in doomed:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return freed
+
+
+def _read(folder: Path) -> Record | None:
+    path = folder / RECORD
+    if not path.is_file():
+        return None
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except (ValidationError, OSError) as error:
+        raise StoreError(
+            f"{path} is not a readable record",
+            str(error).splitlines()[0],
+            f"remove the folder {folder} and run the suite again",
+        ) from error
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,269 @@
+"""`benchx run` as a function: plan a suite's cells, run what can run, say what became of each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchx.datasets import find_root, get_dataset
+from benchx.datasets.samples import Samples
+from benchx.errors import BenchxError, UsageError
+from benchx.planning import Cell, plan
+from benchx.progress import Progress, Silent
+from benchx.results.store import Store
+from benchx.suites import Suite, read_suite
+from benchx.workspace import Workspace
+
+if TYPE_CHECKING:
+    from benchx.engines.local import Finished
+
+INCOMPLETE = ("data-missing", "weights-missing", "failed")
+PathLike = str | Path
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of every cell of a run, in order."""
+
+    suite: str
+    store: Path
+    finished: tuple[Finished, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of cells per state."""
+        return dict(Counter(one.state for one in self.finished))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no cell failed or lacked its data or weights."""
+        return not any(one.state in INCOMPLETE for one in self.finished)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row per cell: method, dataset, task, protocol, fraction, seed, state, score, reason, key."""
+        names = ("method", "dataset", "task", "protocol", "fraction", "seed")
+        return [
+            {name: getattr(one.cell, name) for name in names}
+            | {"state": one.state, "score": one.score, "reason": one.reason, "key": one.key}
+            for one in self.finished
+        ]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of a run: the plan, narrowed, and whether names were given explicitly."""
+
+    suite: Suite
+    cells: tuple[Cell, ...]
+    named_datasets: tuple[str, ...]
+
+
+def request(
+    suite: str,
+    methods: Sequence[str],
+    *,
+    datasets: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    seeds: Sequence[int] = (),
+    shard: tuple[int, int] = (1, 1),
+) -> Request:
+    """Plan the cells of a run.
+
+    Args:
+        shard: (i, n): the i-th of n parts, 1-based. A frozen protocol's cells of one method and dataset stay
+            together, since they share their features.
+
+    Raises:
+        UsageError: a name is unknown (the nearest is suggested) or nothing is left.
+    """
+    from benchx.methods.card import read_card
+
+    if not methods:
+        raise UsageError("no method was named", "a run is of one method or more", "give --method NAME")
+    resolved = read_suite(suite)
+    for method in methods:
+        read_card(method)
+    cells = plan(
+        resolved,
+        list(dict.fromkeys(methods)),
+        datasets=datasets,
+        tasks=tasks,
+        protocols=protocols,
+        fractions=fractions,
+        seeds=seeds,
+    )
+    return Request(resolved, tuple(_shard(cells, *shard)), tuple(datasets))
+
+
+def run(
+    suite: str,
+    methods: Sequence[str],
+    *,
+    datasets: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    fractions: Sequence[float] = (),
+    seeds: Sequence[int] = (),
+    shard: tuple[int, int] = (1, 1),
+    data_root: PathLike | None = None,
+    roots: Mapping[str, PathLike] | None = None,
+    checkpoints: Mapping[str, PathLike] | None = None,
+    store: PathLike = "benchx-store",
+    device: str = "auto",
+    skip_unreadable: bool = False,
+    retry_failed: bool = False,
+    recompute: bool = False,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Summary:
+    """Run a suite for some methods and store a result for every cell.
+
+    Finished cells are not run again; a killed run continues. See `request` for the narrowing arguments
+    (empty = all).
+
+    Args:
+        suite: a suite's name, or a file.
+        data_root: folder with one folder per dataset (default: BENCHX_DATA).
+        roots, checkpoints: folders of single datasets, files of single methods.
+        store: folder of the results.
+        device: `auto`, `cpu` or `cuda`.
+        skip_unreadable: leave unreadable images out; every result then says so.
+        retry_failed: run cells again whose last run failed.
+        recompute: run finished cells again.
+        strict: stop at the first cell that cannot run.
+
+    Returns:
+        The state of every cell.
+
+    Raises:
+        UsageError: an unknown name.
+        BenchxError: a dataset named explicitly is missing, nothing at all could run, or `strict`.
+        StoreError: results cannot be written.
+
+    Example:
+        >>> benchx.run("chestxray", ["medklip"], data_root="/data", checkpoints={"medklip": "c.pth"})  # doctest: +SKIP
+    """
+    asked = request(
+        suite,
+        methods,
+        datasets=datasets,
+        tasks=tasks,
+        protocols=protocols,
+        fractions=fractions,
+        seeds=seeds,
+        shard=shard,
+    )
+    workspace = make_workspace(
+        data_root=data_root,
+        roots=roots,
+        checkpoints=checkpoints,
+        store=store,
+        device=device,
+        skip_unreadable=skip_unreadable,
+        progress=progress,
+    )
+    check_names(asked, methods, workspace)
+    return run_request(asked, workspace, retry_failed=retry_failed, recompute=recompute, strict=strict)
+
+
+def make_workspace(
+    *,
+    data_root: PathLike | None,
+    roots: Mapping[str, PathLike] | None,
+    checkpoints: Mapping[str, PathLike] | None,
+    store: PathLike,
+    device: str,
+    skip_unreadable: bool,
+    progress: Progress | None,
+) -> Workspace:
+    """Resolve a run's places: explicit arguments first, then BENCHX_DATA and BENCHX_WEIGHTS."""
+    return Workspace(
+        store=Store(store),
+        roots={name: Path(path) for name, path in (roots or {}).items()},
+        data_root=_place(data_root, "BENCHX_DATA"),
+        checkpoints={name: Path(path) for name, path in (checkpoints or {}).items()},
+        weights_root=_place(None, "BENCHX_WEIGHTS"),
+        device=resolve_device(device),
+        skip_unreadable=skip_unreadable,
+        progress=progress or Silent(),
+    )
+
+
+def find_data(dataset: str, data_root: PathLike | None, roots: Mapping[str, Path]) -> Samples:
+    """Read one dataset from where a run would look for it, whether or not its images are all there."""
+    return get_dataset(dataset).read(find_root(dataset, roots, _place(data_root, "BENCHX_DATA")))
+
+
+def resolve_device(device: str) -> str:
+    """Turn `auto` into `cuda` where a GPU can be used, else `cpu`.
+
+    Raises:
+        UsageError: an unknown device, or `cuda` where there is none.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{device}'", "it is one of auto, cpu, cuda", "give --device auto")
+    if device == "cpu":
+        return device
+    import torch
+
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        raise UsageError("no CUDA device is available", "torch sees none", "use --device cpu or auto")
+    return "cuda" if available else "cpu"
+
+
+def check_names(asked: Request, methods: Iterable[str], workspace: Workspace) -> None:
+    """Raise for what was named explicitly and is missing or does not belong: datasets, roots and checkpoints."""
+    for name in asked.named_datasets:
+        workspace.samples(name)
+    known_methods, known_datasets = set(methods), set(asked.suite.datasets)
+    for kind, given, known in (
+        ("--checkpoint", workspace.checkpoints, known_methods),
+        ("--root", workspace.roots, known_datasets),
+    ):
+        for name, path in given.items():
+            if name not in known:
+                names = ", ".join(sorted(known))
+                raise UsageError(f"{kind} names '{name}', which this run does not use", f"it uses {names}", "drop it")
+            if not path.exists():
+                raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
+
+
+def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, recompute: bool, strict: bool) -> Summary:
+    """Run the planned cells; see `run`."""
+    from benchx.engines.local import run_cells
+
+    finished = []
+    for one in run_cells(asked.cells, workspace, retry_failed=retry_failed, recompute=recompute):
+        finished.append(one)
+        if strict and one.state in INCOMPLETE:
+            raise one.error or BenchxError(f"{one.cell.label} {one.state}", one.reason or "", "see benchx store status")
+    errors = [one.error for one in finished if one.error is not None]
+    if len(errors) == len(finished) and len({str(error) for error in errors}) == 1:
+        raise errors[0]
+    return Summary(asked.suite.name, workspace.store.path, tuple(finished))
+
+
+def _shard(cells: Sequence[Cell], part: int, parts: int) -> list[Cell]:
+    if not 1 <= part <= parts:
+        raise UsageError(f"shard {part}/{parts} does not exist", f"parts count from 1 to {parts}", "give --shard 1/2")
+    units: dict[object, int] = {}
+    for cell in cells:
+        units.setdefault(_unit(cell), len(units))
+    return [cell for cell in cells if units[_unit(cell)] % parts == part - 1]
+
+
+def _unit(cell: Cell) -> object:
+    together = (cell.method, cell.dataset, cell.protocol)
+    return together if cell.settings["protocol"]["kind"] == "frozen" else (*together, cell.fraction, cell.seed)
+
+
+def _place(given: PathLike | None, variable: str) -> Path | None:
+    value = given or os.environ.get(variable)
+    return Path(value) if value else None

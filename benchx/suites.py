@@ -1,0 +1,144 @@
+"""Suite files: which datasets, tasks, protocols, label fractions and seeds, and how they are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from benchx.datasets import get_dataset
+from benchx.errors import UsageError, unknown_name
+from benchx.protocols import Protocol, Strict
+from benchx.resources import resource_dir
+
+Fraction = Annotated[float, Field(gt=0, le=1)]
+
+
+class TaskPlan(Strict):
+    """One task on one dataset.
+
+    Attributes:
+        protocols: names of the suite's protocols to run.
+        primary: the metric that boards rank by.
+        classes: the classes to train and score; null = all of the dataset.
+    """
+
+    protocols: tuple[str, ...] = Field(min_length=1)
+    primary: Literal["macro_auroc", "macro_auprc"]
+    classes: tuple[str, ...] | None = None
+
+
+class DatasetPlan(Strict):
+    """One dataset of a suite: its split kind and its tasks."""
+
+    split: Literal["official", "cv5"]
+    tasks: dict[str, TaskPlan]
+
+
+class Suite(Strict):
+    """A suite file, resolved.
+
+    Attributes:
+        short_side: pixels; images are cached with their short side at most this long.
+        fractions: label fractions, shares of the training patients.
+        cut_validation: whether a fraction also cuts the validation set.
+        seeds: draws of subset, order and augmentation.
+    """
+
+    name: str
+    version: int = Field(ge=1)
+    description: str
+    short_side: int = Field(ge=32)
+    fractions: tuple[Fraction, ...] = Field(min_length=1)
+    cut_validation: bool
+    seeds: tuple[int, ...] = Field(min_length=1)
+    datasets: dict[str, DatasetPlan] = Field(min_length=1)
+    protocols: dict[str, Protocol] = Field(min_length=1)
+
+    @field_validator("fractions", "seeds")
+    @classmethod
+    def _distinct(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError("a value stands there twice")
+        return tuple(sorted(values))
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Suite:
+        for dataset, plan in self.datasets.items():
+            known = get_dataset(dataset)
+            for task, settings in plan.tasks.items():
+                if task not in known.tasks:
+                    raise ValueError(f"dataset '{dataset}' has no task '{task}' (it has {', '.join(known.tasks)})")
+                if unknown := sorted(set(settings.protocols) - set(self.protocols)):
+                    raise ValueError(f"{dataset}.{task} names an unknown protocol '{unknown[0]}'")
+                if unknown := sorted(set(settings.classes or ()) - set(known.classes)):
+                    raise ValueError(f"{dataset}.{task} names an unknown class '{unknown[0]}'")
+        return self
+
+
+def suite_names() -> list[str]:
+    """Return the names of the suites that ship with benchx, sorted."""
+    return sorted(path.stem for path in resource_dir("suites").glob("*.yaml"))
+
+
+def read_suite(name: str) -> Suite:
+    """Read a suite by name, or from a file.
+
+    A file may say `extends: NAME`: it then holds only what differs, mappings are merged key by key, and
+    a key set to null is removed.
+
+    Raises:
+        UsageError: no such suite (the nearest name is suggested), or the file does not fit the schema.
+    """
+    path = _find(name)
+    raw = _resolve(path, seen=())
+    try:
+        return Suite.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the suite"
+        raise UsageError(
+            f"{path} is not a valid suite: {where}",
+            first["msg"],
+            f"{error.error_count()} errors in all; compare with {resource_dir('suites') / 'chestxray.yaml'}",
+        ) from error
+
+
+def _find(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise UsageError(f"no suite file {name}", "the path does not exist", "give a suite name or a file")
+        return Path(name)
+    if name not in suite_names():
+        raise unknown_name("suite", name, suite_names())
+    return resource_dir("suites") / f"{name}.yaml"
+
+
+def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in seen:
+        raise UsageError(f"{path} extends itself", "the chain of 'extends' comes back to it", "break the circle")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML", str(error).replace("\n", " "), "mend the file") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path} is not a suite", "it holds no mapping", "see suites/chestxray.yaml")
+    if (base := raw.pop("extends", None)) is None:
+        return raw
+    beside = path.parent / str(base)
+    parent = beside if beside.suffix in (".yaml", ".yml") and beside.is_file() else _find(str(base))
+    return _merge(_resolve(parent, (*seen, path.resolve())), raw)
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict) and isinstance(merged.get(key), dict):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged

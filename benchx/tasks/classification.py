@@ -1,0 +1,132 @@
+"""Classification: what is drawn, fitted, predicted and scored for one cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchx.datasets.fractions import draw_fraction
+from benchx.datasets.samples import Samples
+from benchx.datasets.splits import Fold
+from benchx.errors import NotApplicable
+from benchx.metrics.classification import classification_scores, scorable
+from benchx.planning import Cell
+from benchx.tasks.predictions import Outcome, classification_table, scores_and_labels
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The rows of one fold after the label fraction was drawn, and the labels of the cell's classes."""
+
+    number: int
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A classification cell with its data.
+
+    Attributes:
+        labels: float32 [N, C] of the cell's classes, for every row of `samples`.
+        classes: the C names.
+        draws: one per fold.
+    """
+
+    cell: Cell
+    samples: Samples
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    draws: tuple[Draw, ...]
+
+
+Fit = Callable[[Problem, Draw], tuple[np.ndarray, dict[str, Any]]]
+"""A protocol: fits on a draw and returns logits [n_test, C] and what it chose."""
+
+
+def pose(cell: Cell, samples: Samples, folds: Sequence[Fold]) -> Problem:
+    """Draw the cell's label fraction in every fold.
+
+    Raises:
+        NotApplicable: no class has both values in the test set, or none in a fold's training cases;
+            names the classes and the fraction.
+    """
+    classes = tuple(cell.settings["classes"])
+    labels = samples.class_labels(classes)
+    test = np.concatenate([fold.test for fold in folds])
+    if not scorable(labels[test]).any():
+        raise NotApplicable(
+            f"no class of {cell.dataset} can be scored: none has both values among the {len(test)} test images",
+            _counts(labels[test], classes),
+            "use split cv5 in a suite of your own, or the whole dataset",
+        )
+    draws = tuple(_draw(cell, samples, labels, number, fold) for number, fold in enumerate(folds))
+    for draw in draws:
+        if not scorable(labels[draw.train]).any():
+            units = len(np.unique(samples.clusters[folds[draw.number].train]))
+            raise NotApplicable(
+                f"fraction {100 * cell.fraction:g} % of {cell.dataset} cannot be trained: "
+                f"{len(draw.train)} images of {units} training {samples.unit}s leave no class with both values",
+                _counts(labels[draw.train], classes),
+                "use a larger fraction, or more data",
+            )
+    return Problem(cell, samples, labels, classes, draws)
+
+
+def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outcome:
+    """Fit every fold and predict its test cases; a class that train cannot teach gets a constant score."""
+    tables, folds = [], []
+    for draw in problem.draws:
+        logits, chosen = fit(problem, draw)
+        untrained = ~scorable(problem.labels[draw.train])
+        logits[:, untrained] = 0.0
+        labels = problem.labels[draw.test]
+        tables.append(classification_table(problem.samples, draw.test, draw.number, logits, labels, problem.classes))
+        folds.append(_describe(problem, draw, untrained) | chosen)
+        advance(draw.number + 1, len(problem.draws))
+    return Outcome(pd.concat(tables, ignore_index=True), {"folds": folds})
+
+
+def score(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Score a prediction table: macro AUROC and AUPRC, per class, and the classes left out with reasons.
+
+    Folds are pooled: the cases of all test parts are ranked together by their logits.
+    """
+    return classification_scores(*scores_and_labels(predictions))
+
+
+def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: Fold) -> Draw:
+    def cut(rows: np.ndarray, part: str) -> np.ndarray:
+        return draw_fraction(
+            rows,
+            samples.clusters,
+            labels,
+            fraction=cell.fraction,
+            smallest=cell.settings["smallest_fraction"],
+            seed=cell.seed or 0,
+            name=f"{cell.dataset}/{number}/{part}",
+        )
+
+    val = cut(fold.val, "val") if cell.settings["cut_validation"] else fold.val
+    return Draw(number, cut(fold.train, "train"), val, fold.test)
+
+
+def _describe(problem: Problem, draw: Draw, untrained: np.ndarray) -> dict[str, Any]:
+    clusters = problem.samples.clusters
+    parts = {"train": draw.train, "val": draw.val, "test": draw.test}
+    return {
+        "fold": draw.number,
+        "images": {name: len(rows) for name, rows in parts.items()},
+        "units": {name: len(np.unique(clusters[rows])) for name, rows in parts.items()},
+        "untrained_classes": [name for name, gone in zip(problem.classes, untrained, strict=True) if gone],
+    }
+
+
+def _counts(labels: np.ndarray, classes: Sequence[str]) -> str:
+    pairs = zip(classes, (labels == 1).sum(axis=0), strict=True)
+    return f"{len(labels)} images, positives: " + ", ".join(f"{name} {count}" for name, count in pairs)

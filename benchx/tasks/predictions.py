@@ -1,0 +1,62 @@
+"""What a task hands on: one row per test case, and what was chosen on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchx.datasets.samples import Samples
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a task on one cell.
+
+    Attributes:
+        predictions: one row per test case, see `classification_table`.
+        details: JSON-able choices, counts and warnings for the record.
+    """
+
+    predictions: pd.DataFrame
+    details: dict[str, Any]
+
+
+def classification_table(
+    samples: Samples,
+    rows: np.ndarray,
+    fold: int,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+) -> pd.DataFrame:
+    """Build the prediction table of some test cases.
+
+    Args:
+        rows: int [n], row numbers in `samples`.
+        scores: logits [n, C].
+        labels: float [n, C], NaN for unknown.
+
+    Returns:
+        Columns `sample`, `cluster`, `fold`, then `score:NAME` (float32) and `label:NAME` per class.
+    """
+    columns: dict[str, Any] = {
+        "sample": samples.table["sample"].to_numpy()[rows].astype(str),
+        "cluster": samples.clusters[rows],
+        "fold": np.full(len(rows), fold, np.int8),
+    }
+    for index, name in enumerate(classes):
+        columns[f"score:{name}"] = scores[:, index].astype(np.float32)
+        columns[f"label:{name}"] = labels[:, index].astype(np.float32)
+    return pd.DataFrame(columns)
+
+
+def scores_and_labels(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Return logits [n, C], labels [n, C] (both float64) and class names of a prediction table."""
+    classes = tuple(name.removeprefix("score:") for name in table.columns if name.startswith("score:"))
+    scores = table[[f"score:{name}" for name in classes]].to_numpy(np.float64)
+    labels = table[[f"label:{name}" for name in classes]].to_numpy(np.float64)
+    return scores, labels, classes

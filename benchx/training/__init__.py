@@ -1,0 +1,1 @@
+"""Training: the probe, the fine-tuning loop and their parts."""

@@ -1,0 +1,196 @@
+"""Where a run finds its data, weights and caches; opened when first needed, kept while they serve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchx.datasets import find_root, get_dataset
+from benchx.datasets.samples import Samples
+from benchx.datasets.splits import Fold, SplitKind, make_folds, split_digest
+from benchx.digests import digest_lines
+from benchx.errors import DatasetError
+from benchx.progress import Progress, Silent
+from benchx.results.store import Store
+
+if TYPE_CHECKING:
+    from benchx.images.spec import InputSpec
+    from benchx.images.store import PixelStore
+    from benchx.methods.card import Card
+    from benchx.methods.encoders.base import Encoder
+    from benchx.protocols import InputRule
+
+
+@dataclass(frozen=True)
+class OpenDataset:
+    """A dataset with its pixels: the readable samples only, in the pixel store's order.
+
+    Attributes:
+        unreadable: listed images that were left out, by id, with the reason.
+    """
+
+    samples: Samples
+    pixels: PixelStore
+    unreadable: dict[str, str]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 over sorted lines `sample checksum labels`: no paths and no dates, the same on every machine."""
+        names = self.samples.table["sample"].to_numpy()
+        texts = ["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in self.samples.labels]
+        checksums = self.pixels.checksums
+        return digest_lines(sorted(f"{n}\t{checksums[n]}\t{t}" for n, t in zip(names, texts, strict=True)))
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A method's card, its checkpoint file (None for a random initialisation) and the file's digest."""
+
+    card: Card
+    path: Path | None
+    digest: str
+
+
+@dataclass
+class Workspace:
+    """The places a run works with.
+
+    Attributes:
+        roots: folders of single datasets; `data_root` holds one folder per dataset.
+        checkpoints: files of single methods; `weights_root` is searched for the card's file names.
+    """
+
+    store: Store
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    data_root: Path | None = None
+    checkpoints: Mapping[str, Path] = field(default_factory=dict)
+    weights_root: Path | None = None
+    device: str = "cpu"
+    skip_unreadable: bool = False
+    progress: Progress = field(default_factory=Silent)
+    _samples: dict[str, Samples] = field(default_factory=dict)
+    _datasets: dict[tuple[str, int], OpenDataset | DatasetError] = field(default_factory=dict)
+    _folds: dict[tuple[str, int, str], tuple[tuple[Fold, ...], str]] = field(default_factory=dict)
+    _weights: dict[str, Weights] = field(default_factory=dict)
+
+    def samples(self, name: str) -> Samples:
+        """Read a dataset's official files; listed images that are not on disk are an error here.
+
+        Raises:
+            DataMissing, DatasetError: the folder or a file is not there, or does not read.
+        """
+        if name not in self._samples:
+            self._samples[name] = get_dataset(name).read(find_root(name, self.roots, self.data_root))
+        samples = self._samples[name]
+        if samples.missing and not self.skip_unreadable:
+            listed = ", ".join(samples.missing[:5])
+            raise DatasetError(
+                f"{len(samples.missing)} of {len(samples.table)} images of '{name}' are not in {samples.root}",
+                f"listed but absent: {listed}{', ...' if len(samples.missing) > 5 else ''}",
+                "complete the download, or leave them out with --skip-unreadable (every result then says so)",
+            )
+        return samples
+
+    def pixel_folder(self, samples: Samples, short_side: int) -> Path:
+        """Return where a dataset's decoded pixels lie."""
+        place = digest_lines([str(samples.root.resolve())])[:8]
+        return self.store.cache / "pixels" / f"{samples.dataset}-{short_side}-{place}"
+
+    def dataset(self, name: str, short_side: int) -> OpenDataset:
+        """Open a dataset, decoding its pixels if that has not been done.
+
+        Raises:
+            DatasetError: an image cannot be read, unless unreadable images are skipped; the same again at
+                every call of a run.
+        """
+        if (name, short_side) not in self._datasets:
+            try:
+                self._datasets[name, short_side] = self._open(name, short_side)
+            except DatasetError as error:
+                self._datasets[name, short_side] = error
+        found = self._datasets[name, short_side]
+        if isinstance(found, DatasetError):
+            raise found
+        return found
+
+    def _open(self, name: str, short_side: int) -> OpenDataset:
+        from benchx.images.store import build
+
+        samples = self.samples(name)
+        pixels = build(
+            _items(samples),
+            short_side,
+            self.pixel_folder(samples, short_side),
+            skip_unreadable=self.skip_unreadable,
+            on_progress=self.progress.stage(f"{name}: pixels"),
+        )
+        return _readable(samples, pixels)
+
+    def open_cached(self, name: str, short_side: int) -> OpenDataset | None:
+        """Open a dataset only if its pixels have been decoded; nothing is decoded now."""
+        from benchx.images.store import open_current
+
+        if (name, short_side) not in self._datasets:
+            samples = self.samples(name)
+            pixels = open_current(_items(samples), short_side, self.pixel_folder(samples, short_side))
+            if pixels is None:
+                return None
+            self._datasets[name, short_side] = _readable(samples, pixels)
+        return self.dataset(name, short_side)
+
+    def opened(self, name: str, short_side: int) -> OpenDataset | None:
+        """Return a dataset if it is open already."""
+        found = self._datasets.get((name, short_side))
+        return found if isinstance(found, OpenDataset) else None
+
+    def folds(self, name: str, short_side: int, kind: SplitKind) -> tuple[tuple[Fold, ...], str]:
+        """Return a dataset's folds and the digest of the split."""
+        if (name, short_side, kind) not in self._folds:
+            samples = self.dataset(name, short_side).samples
+            folds = make_folds(samples, kind)
+            self._folds[name, short_side, kind] = folds, split_digest(samples, folds)
+        return self._folds[name, short_side, kind]
+
+    def weights(self, method: str) -> Weights:
+        """Return a method's card, checkpoint and digest.
+
+        Raises:
+            UsageError: no such method.
+            WeightsMissing: its checkpoint is not there.
+        """
+        if method not in self._weights:
+            from benchx.methods.card import read_card
+            from benchx.methods.weights import find_checkpoint, weights_digest
+
+            card = read_card(method)
+            path = find_checkpoint(card, self.checkpoints.get(method), self.weights_root)
+            self._weights[method] = Weights(card, path, weights_digest(card, path))
+        return self._weights[method]
+
+    def load_encoder(self, method: str, size: int) -> Encoder:
+        """Load a method's pretrained encoder, strictly, anew at every call."""
+        from benchx.methods.loading import load
+
+        weights = self.weights(method)
+        return load(weights.card, weights.path, device=self.device, image_size=size)
+
+
+def _items(samples: Samples) -> list[tuple[str, Path]]:
+    table = samples.table
+    return [(name, samples.root / image) for name, image in zip(table["sample"], table["image"], strict=True)]
+
+
+def _readable(samples: Samples, pixels: PixelStore) -> OpenDataset:
+    keep = np.flatnonzero(~samples.table["sample"].isin(pixels.unreadable.keys()).to_numpy())
+    table = samples.table.iloc[keep].reset_index(drop=True)
+    return OpenDataset(replace(samples, table=table, labels=samples.labels[keep]), pixels, dict(pixels.unreadable))
+
+
+def input_spec(card: Card, rule: InputRule) -> InputSpec:
+    """Return the encoder input that a protocol's rule means for a method."""
+    return card.input if rule.size is None else card.input.scaled_to(rule.size)

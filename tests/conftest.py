@@ -1,0 +1,49 @@
+"""Small datasets in the official layouts, written for the tests that read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+NIH_HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real sample data beside the repository; tests that need it skip where it is absent."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("no folder ../shared with real sample data")
+    return folder
+
+
+@pytest.fixture
+def write_nih(tmp_path: Path) -> Callable[..., Path]:
+    """Write a tiny NIH ChestX-ray14 folder: rows of (patient, follow-up, labels), images of noise."""
+
+    def write(
+        rows: Sequence[tuple[int, int, str]], *, test: Sequence[int] = (), side: int = 48, name: str = "nih"
+    ) -> Path:
+        root = tmp_path / name
+        (root / "images").mkdir(parents=True)
+        lines, lists = [NIH_HEADER], {"train_val_list.txt": [], "test_list.txt": []}
+        for patient, follow, labels in rows:
+            file = f"{patient:08d}_{follow:03d}.png"
+            lines.append(f"{file},{labels},{follow},{patient},57,M,PA,2682,2749,0.143,0.143")
+            lists["test_list.txt" if patient in test else "train_val_list.txt"].append(file)
+            pixels = np.random.default_rng([patient, follow]).integers(0, 255, (side, side), np.uint8)
+            cv2.imwrite(str(root / "images" / file), pixels)
+        (root / "Data_Entry_2017_v2020.csv").write_text("\n".join(lines) + "\n")
+        for file, names in lists.items():
+            (root / file).write_text("\n".join(names) + "\n")
+        return root
+
+    return write

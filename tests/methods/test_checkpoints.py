@@ -1,0 +1,123 @@
+"""Files that are not checkpoints, or no longer: one clear error each."""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchx.errors import CheckpointError
+from benchx.methods.checkpoints import containers, read_file, read_tensors
+
+STATE = {"a.weight": torch.randn(3, 4), "a.bias": torch.randn(4).half(), "n": torch.tensor(7)}
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+def test_the_formats_that_are_published(tmp_path, kind):
+    path = tmp_path / f"model.{'safetensors' if kind == 'safetensors' else 'pth'}"
+    if kind == "safetensors":
+        save_file(STATE, path)
+    else:
+        torch.save(STATE, path, _use_new_zipfile_serialization=kind == "zip")
+    read = read_tensors(path)
+    assert read.keys() == STATE.keys()
+    assert all(torch.equal(read[name], STATE[name]) for name in STATE)
+
+
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+@pytest.mark.parametrize("kept", [0, 20, 0.5, 0.99])
+def test_a_truncated_file(tmp_path, kind, kept):
+    whole = tmp_path / f"whole.{'safetensors' if kind == 'safetensors' else 'pth'}"
+    if kind == "safetensors":
+        save_file(STATE, whole)
+    else:
+        torch.save(STATE, whole, _use_new_zipfile_serialization=kind == "zip")
+    data = whole.read_bytes()
+    path = tmp_path / f"cut{whole.suffix}"
+    path.write_bytes(data[: int(len(data) * kept) if kept < 1 else kept])
+    with pytest.raises(CheckpointError, match="does not read as a checkpoint"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"<!DOCTYPE html><html>Quota exceeded</html>", "a web page"),
+        (b"\n  <html></html>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "Git LFS pointer"),
+        (bytes(range(256)) * 8, "does not read"),
+        (pickle.dumps({"weights": [1.0, 2.0]}), "does not read"),
+    ],
+)
+def test_what_is_no_checkpoint_at_all(tmp_path, data, why):
+    path = tmp_path / "MRM.pth"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match=why) as caught:
+        read_file(path)
+    assert "MRM.pth" in caught.value.what
+
+
+def test_the_old_format_with_foreign_classes_is_refused_without_advice_to_run_it(tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save({**STATE, "x": argparse.Namespace()}, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match="never run") as caught:
+        read_file(path)
+    assert "weights_only" not in str(caught.value)
+
+
+def test_a_tree_that_holds_itself_is_searched_once():
+    tree = {"a": STATE}
+    tree["itself"] = tree
+    assert set(containers(tree)) == {("a",)}
+
+
+def test_a_zip_of_other_files(tmp_path):
+    path = tmp_path / "medclip-pretrained.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("pytorch_model.bin", b"x")
+    with pytest.raises(CheckpointError, match="unpack it first"):
+        read_file(path)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_file(tmp_path / "absent.pth")
+
+
+def test_a_torchscript_program_is_named_as_such(tmp_path):
+    path = tmp_path / "clip.pt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("clip/data.pkl", b"N.")
+        archive.writestr("clip/constants.pkl", b"N.")
+    with pytest.raises(CheckpointError, match="TorchScript"):
+        read_file(path)
+
+
+def test_an_absent_container_lists_the_keys_that_are_there(tmp_path):
+    path = tmp_path / "x.ckpt"
+    torch.save({"state_dict": STATE, "epoch": 3, "optimizer_states": []}, path)
+    with pytest.raises(CheckpointError) as caught:
+        read_tensors(path, ["model"])
+    assert "container 'model'" in caught.value.what
+    assert caught.value.why.endswith("epoch, optimizer_states, state_dict")
+    with pytest.raises(CheckpointError, match="there are tensors under: state_dict"):
+        read_tensors(path)
+    with pytest.raises(CheckpointError, match="container 'epoch'"):
+        read_tensors(path, ["epoch"])
+
+
+def test_a_pickled_module_says_what_to_save_instead(tmp_path):
+    path = tmp_path / "module.pt"
+    torch.save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(CheckpointError, match=r"Linear") as caught:
+        read_tensors(path)
+    assert "state_dict()" in caught.value.todo
+
+
+def test_containers_finds_state_dicts_at_any_depth():
+    tree = {"a": {"b": STATE, "c": {}}, "w": torch.ones(1), 3: {"w": torch.ones(1)}, "list": [torch.ones(1)]}
+    assert set(containers(tree)) == {(), ("a", "b")}

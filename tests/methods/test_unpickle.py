@@ -1,0 +1,215 @@
+"""Hostile files: whatever a checkpoint asks for, nothing of it happens, and its tensors still load."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import pickle
+import random
+import subprocess
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchx.errors import CheckpointError
+from benchx.methods.checkpoints import load_tensor, read_file, read_tensors
+from benchx.methods.unpickle import Stub, read_zip
+
+
+class Reduced:
+    """Unpickles as a call of `function(*args)`."""
+
+    def __init__(self, function, *args):
+        self.call = function, args
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.fixture
+def marker(tmp_path) -> Path:
+    """The file that appears if anything of a hostile pickle runs."""
+    return tmp_path / "marker"
+
+
+def planted(path: Path, opcodes: bytes, weight: torch.Tensor) -> Path:
+    """A torch file {'weight': weight, 'planted': what the opcodes leave on the stack}."""
+    torch.save({"weight": weight}, path)
+    with zipfile.ZipFile(path) as archive:
+        records = {info.filename: archive.read(info) for info in archive.infolist()}
+    root = next(iter(records)).split("/")[0]
+    body = records[f"{root}/data.pkl"].removesuffix(b".")
+    records[f"{root}/data.pkl"] = body + pickle.dumps("planted", protocol=0)[:-1] + opcodes + b"s."
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in records.items():
+            archive.writestr(name, data)
+    return path
+
+
+WEIGHT = torch.arange(6.0).reshape(2, 3)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_calls_in_the_file_are_not_made(tmp_path, marker, protocol):
+    hostile = {
+        "system": Reduced(os.system, f"touch {marker}"),
+        "eval": Reduced(eval, f"open({str(marker)!r}, 'w')"),
+        "popen": Reduced(subprocess.Popen, ["touch", str(marker)]),
+        "attribute": Reduced(getattr, Reduced(__import__, "os"), "system"),
+        "nested": Reduced(map, Reduced(exec, f"open({str(marker)!r}, 'w')"), [Reduced(os.system, f"touch {marker}")]),
+    }
+    path = tmp_path / "hostile.ckpt"
+    torch.save({"state_dict": {"w": WEIGHT}, **hostile}, path, pickle_protocol=protocol)
+    tensors = read_tensors(path, ["state_dict"])
+    assert torch.equal(tensors["w"], WEIGHT)
+    assert isinstance(read_zip(path)["system"], Stub)
+    assert not marker.exists()
+
+
+def test_the_hostile_file_would_have_run(tmp_path, marker):
+    path = tmp_path / "hostile.ckpt"
+    torch.save({"x": Reduced(os.system, f"touch {marker}")}, path)
+    torch.load(path, weights_only=False)
+    assert marker.exists()
+
+
+OPCODES = {
+    "GLOBAL REDUCE": b"cos\nsystem\n(S'touch MARKER'\ntR",
+    "INST": b"(S'touch MARKER'\nios\nsystem\n",
+    "OBJ": b"(cos\nsystem\nS'touch MARKER'\no",
+    "STACK_GLOBAL": b"\x8c\x02os\x8c\x06system\x93(S'touch MARKER'\ntR",
+    "dotted name": b"\x8c\x08builtins\x8c\x0f__import__.eval\x93(S'1'\ntR",
+    "NEWOBJ": b"csubprocess\nPopen\n((lS'touch'\naS'MARKER'\nat\x81",
+    "NEWOBJ_EX": b"csubprocess\nPopen\n((lS'touch'\naS'MARKER'\nat}\x92",
+    "call of a result": b"cbuiltins\ngetattr\n(cos\n_\nS'system'\ntR(S'touch MARKER'\ntR",
+    "BUILD on a stub": b"cos\nsystem\n)\x81}S'__setstate__'\ncos\nsystem\nsb(S'touch MARKER'\ntb",
+    "nested BUILD": b"ca\nB\n)\x81(ca\nC\n)\x81(}S'k'\ncos\nsystem\nstbtb",
+    "BUILD on a rebuilder": b"ctorch._utils\n_rebuild_tensor_v2\n(N}S'__code__'\ncos\nsystem\nstb",
+    "attributes that shadow methods": b"ccollections\nOrderedDict\n)R}S'items'\ncos\nsystem\nsb",
+    "list and set of a foreign class": b"ca\nL\n)\x81(I1\nI2\ne(I3\n\x90",
+    "dict of a foreign class": b"ca\nD\n)\x81(S'k'\nI1\nu",
+}
+
+
+@pytest.mark.parametrize("name", OPCODES)
+def test_every_opcode_that_could_call_meets_a_stub(tmp_path, marker, name):
+    opcodes = OPCODES[name].replace(b"MARKER", str(marker).encode())
+    path = planted(tmp_path / "planted.pth", opcodes, WEIGHT)
+    tree = read_zip(path)
+    assert torch.equal(load_tensor(tree["weight"]), WEIGHT)
+    assert torch.equal(read_tensors(path)["weight"], WEIGHT)
+    assert not marker.exists()
+
+
+def test_a_file_leaves_nothing_behind_for_the_next(tmp_path):
+    spoil = b"ctorch._utils\n_rebuild_tensor_v2\n(}S'make'\ncos\nsystem\ns}S'make'\ncos\nsystem\nstb"
+    read_zip(planted(tmp_path / "a.pth", spoil, WEIGHT))
+    again = read_zip(planted(tmp_path / "b.pth", b"N", WEIGHT))
+    assert torch.equal(load_tensor(again["weight"]), WEIGHT)
+
+
+@pytest.mark.parametrize(
+    "opcodes",
+    [
+        b"\x82\x01",
+        b"S'x'\nQ",
+        b"I1\n(I2\ntR",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(I1\nI0\n(t(ttR",
+        b"ctorch._utils\n_rebuild_tensor_v2\n(tR",
+        b"ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI6\ntQL%dL\n(t(ttR"
+        % 10**30,
+        b"g99\n",
+        b"cos\nsystem\n}S'__call__'\ncos\nabort\nsb",
+    ],
+    ids=[
+        "extension",
+        "persistent id",
+        "call of a number",
+        "no storage",
+        "no arguments",
+        "an offset beyond all files",
+        "no memo",
+        "BUILD on a class",
+    ],
+)
+def test_nonsense_is_one_clear_error(tmp_path, opcodes):
+    path = planted(tmp_path / "planted.pth", opcodes, WEIGHT)
+    with pytest.raises(CheckpointError, match="pickle does not read"):
+        read_file(path)
+
+
+def test_mutated_pickles_give_a_tree_or_one_clear_error(tmp_path, marker):
+    rng = random.Random(0)
+    opcodes = bytearray(b"".join(OPCODES.values()).replace(b"MARKER", str(marker).encode()))
+    for _ in range(150):
+        for _ in range(3):
+            opcodes[rng.randrange(len(opcodes))] = rng.randrange(256)
+        with contextlib.suppress(CheckpointError):
+            read_zip(planted(tmp_path / "mutated.pth", bytes(opcodes), WEIGHT))
+    assert not marker.exists()
+
+
+def test_lightning_files_with_pickled_settings(tmp_path):
+    settings = argparse.Namespace(lr=1e-4, nested=argparse.Namespace(tensor=torch.ones(2)))
+    path = tmp_path / "last.ckpt"
+    state = OrderedDict(w=WEIGHT, half=WEIGHT.half(), n=torch.tensor(3), p=torch.nn.Parameter(WEIGHT))
+    torch.save({"state_dict": state, "hyper_parameters": settings, "epoch": 3}, path)
+    tensors = read_tensors(path, ["state_dict"])
+    assert {name: value.dtype for name, value in tensors.items()} == {
+        "w": torch.float32,
+        "half": torch.float16,
+        "n": torch.int64,
+        "p": torch.float32,
+    }
+    assert all(torch.equal(tensors[name], state[name].detach()) for name in state)
+
+
+def test_views_and_shared_storages_come_back_as_they_were(tmp_path):
+    base = torch.arange(24.0).reshape(4, 6)
+    state = {
+        "whole": base,
+        "turned": base.t(),
+        "part": base[1:3, ::2],
+        "spread": base[0, :1].expand(5),
+        "nothing": base[:0],
+        "number": base[2, 3],
+        "small": torch.arange(3, dtype=torch.bfloat16),
+    }
+    path = tmp_path / "views.pth"
+    torch.save({**state, "foreign": argparse.Namespace()}, path)
+    loaded = {name: load_tensor(value) for name, value in read_zip(path).items() if name != "foreign"}
+    assert all(torch.equal(loaded[name], state[name]) for name in state)
+
+
+def rewritten(path: Path, change) -> Path:
+    with zipfile.ZipFile(path) as archive:
+        records = [(info.filename, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in records:
+            change(archive, name, data)
+    return path
+
+
+def test_a_storage_smaller_than_its_tensor(tmp_path):
+    path = tmp_path / "short.pth"
+    torch.save({"w": WEIGHT, "foreign": argparse.Namespace()}, path)
+    rewritten(path, lambda archive, name, data: archive.writestr(name, data[:8] if "/data/" in name else data))
+    with pytest.raises(CheckpointError, match="beyond its storage"):
+        read_tensors(path)
+
+
+def test_compressed_and_absent_records(tmp_path):
+    for keep_storages, kind in ((True, zipfile.ZIP_DEFLATED), (False, zipfile.ZIP_STORED)):
+        path = tmp_path / "records.pth"
+        torch.save({"w": WEIGHT, "foreign": argparse.Namespace()}, path)
+
+        def change(archive, name, data, keep=keep_storages, kind=kind):
+            if keep or "/data/" not in name:
+                archive.writestr(name, data, compress_type=kind)
+
+        with pytest.raises(CheckpointError, match="absent or compressed"):
+            read_tensors(rewritten(path, change))

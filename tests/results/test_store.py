@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchx.errors import StoreError
+from benchx.results.record import Provenance, Record
+from benchx.results.status import status_rows
+from benchx.results.store import Store
+
+PREDICTIONS = pd.DataFrame({"sample": ["a", "b"], "score:Mass": [0.1, -2.0], "label:Mass": [1.0, float("nan")]})
+CELL = {
+    "suite": "s",
+    "method": "m",
+    "dataset": "nih",
+    "task": "classification",
+    "protocol": "frozen",
+    "split": "official",
+    "fraction": 0.1,
+    "seed": 0,
+    "primary": "macro_auroc",
+}
+
+
+def record(key: str = "k1", state: str = "done", auroc: float = 0.75, asked: str = "asked") -> Record:
+    provenance = Provenance(
+        data="real",
+        benchx="0",
+        packages={},
+        python="3",
+        platform="p",
+        device="cpu",
+        threads=1,
+        created="2026-01-01T00:00:00+00:00",
+        wall_seconds=1.0,
+        peak_memory_bytes=1,
+    )
+    done = state == "done"
+    return Record(
+        key=key,
+        state=state,
+        cell=CELL,
+        cell_digest=asked,
+        reason=None if done else "out of memory",
+        scores={"macro_auroc": auroc, "macro_auprc": 0.5, "n": 2} if done else None,
+        card={"name": "m"},
+        provenance=provenance,
+    )
+
+
+def test_what_is_put_comes_back(tmp_path):
+    store = Store(tmp_path)
+    store.put(record(), PREDICTIONS)
+    assert store.get("k1") == record()
+    pd.testing.assert_frame_equal(store.predictions("k1"), PREDICTIONS)
+    assert sorted(path.name for path in store.cells.iterdir()) == ["k1"]
+
+
+def test_success_forgets_the_failure_of_the_same_cell(tmp_path):
+    store = Store(tmp_path)
+    store.put(record(state="failed"))
+    assert store.failure("asked").reason == "out of memory"
+    assert store.get("k1") is None
+    store.put(record(), PREDICTIONS)
+    assert store.failure("asked") is None
+    assert [one.state for one in store.records()] == ["done"]
+
+
+def test_a_full_disk_leaves_nothing_behind_and_keeps_the_rest(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.put(record("k0"), PREDICTIONS)
+
+    def full(self, *args, **kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(StoreError, match="could not be written") as caught:
+        store.put(record("k1"), PREDICTIONS)
+    assert caught.value.why == "No space left on device"
+    assert [path.name for path in store.cells.iterdir()] == ["k0"]
+    assert store.get("k0") is not None
+
+
+def test_a_damaged_record_and_truncated_predictions_are_named(tmp_path):
+    store = Store(tmp_path)
+    store.put(record(), PREDICTIONS)
+    path = tmp_path / "cells" / "k1" / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(StoreError, match=r"predictions.parquet cannot be read"):
+        store.predictions("k1")
+    (tmp_path / "cells" / "k1" / "record.json").write_text('{"schema_version": 1')
+    with pytest.raises(StoreError, match=r"record.json is not a readable record"):
+        store.get("k1")
+
+
+def test_merge_copies_what_is_lacking_and_refuses_contradictions(tmp_path):
+    mine, theirs = Store(tmp_path / "a"), Store(tmp_path / "b")
+    mine.put(record("k1"), PREDICTIONS)
+    theirs.put(record("k1"), PREDICTIONS)
+    theirs.put(record("k2", asked="other"), PREDICTIONS)
+    theirs.put(record("k3", state="failed", asked="third"))
+    merged = mine.merge(theirs)
+    assert (merged.copied, merged.present) == (2, 1)
+    assert mine.get("k2") is not None
+    assert mine.failure("third") is not None
+    theirs.put(record("k2", auroc=0.9, asked="other"), PREDICTIONS)
+    theirs.put(record("k4", asked="fourth"), PREDICTIONS)
+    with pytest.raises(StoreError, match="different scores"):
+        mine.merge(theirs)
+    assert mine.get("k4") is None
+    with pytest.raises(StoreError, match="no results store"):
+        mine.merge(Store(tmp_path / "none"))
+
+
+def test_gc_removes_drafts_and_caches_but_no_result(tmp_path):
+    store = Store(tmp_path)
+    store.put(record(), PREDICTIONS)
+    for folder in (store.cells / ".draft", store.work / "k9", store.cache / "features"):
+        folder.mkdir(parents=True)
+        (folder / "bytes").write_bytes(b"12345678")
+    assert store.gc(caches=False) == 16
+    assert (store.cache / "features").is_dir()
+    assert store.gc(caches=True) == 8
+    assert [one.key for one in store.records()] == ["k1"]
+
+
+def test_to_pandas_and_status_show_one_row_per_record_and_state(tmp_path):
+    store = Store(tmp_path)
+    assert store.to_pandas().empty
+    assert status_rows(store) == []
+    store.put(record(), PREDICTIONS)
+    store.put(record("k2", state="failed", asked="other"))
+    table = store.to_pandas()
+    assert list(table["state"]) == ["done", "failed"]
+    assert table["score"][0] == 0.75
+    states = {row["state"]: (row["cells"], row["reason"]) for row in status_rows(store)}
+    assert states == {"done": (1, None), "failed": (1, "out of memory")}

@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchx import cli
+
+
+@pytest.fixture
+def benchx(capsys, monkeypatch, tmp_path):
+    """Call the command line as a user would; returns exit code, standard output and standard error."""
+    monkeypatch.delenv("BENCHX_DATA", raising=False)
+    monkeypatch.delenv("BENCHX_WEIGHTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["benchx", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return stopped.value.code or 0, printed.out, printed.err
+
+    return call
+
+
+@pytest.mark.parametrize("what", ["suites", "methods", "datasets"])
+def test_list_prints_a_table_and_json(benchx, what):
+    code, table, _ = benchx("list", what)
+    assert code == 0
+    rows = json.loads(benchx("list", what, "--json")[1])
+    assert len(rows) >= 2
+    assert all(next(iter(row.values())) in table for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["list", "suits"], "did you mean 'suites'"),
+        (["run", "--suite", "chestxrey", "--method", "medklip"], "did you mean 'chestxray'"),
+        (["run", "--suite", "phantom", "--method", "medclip"], "did you mean 'medklip'"),
+        (["run", "--suite", "phantom", "--method", "medklip", "--dataset", "nhi"], "did you mean 'nih'"),
+        (
+            ["run", "--suite", "phantom", "--method", "medklip", "--fraction", "few"],
+            "--fraction few is not a number",
+        ),
+        (["run", "--suite", "phantom", "--method", "medklip", "--shard", "2"], "--shard 2 is not I/N"),
+        (
+            ["run", "--suite", "phantom", "--method", "medklip", "--root", "nih"],
+            "--root nih is not NAME=PATH",
+        ),
+        (["run", "--suite", "phantom", "--method", "medklip", "--root", "mimic=."], "does not use"),
+        (["run", "--suite", "phantom", "--method", "medklip", "--device", "tpu"], "unknown device 'tpu'"),
+        (["data", "phantom", "nhi", "--out", "x", "--patients", "1"], "did you mean 'nih'"),
+        (["data", "check", "chexpert"], "unknown dataset 'chexpert'"),
+    ],
+)
+def test_a_wrong_name_is_one_error_with_the_nearest_right_one(benchx, arguments, says):
+    code, out, err = benchx(*arguments)
+    assert code == 2
+    assert says in err
+    assert "Traceback" not in out + err
+
+
+def test_a_missing_data_root_names_source_and_licence(benchx):
+    code, _, err = benchx("data", "check", "nih", "--data-root", "nowhere")
+    assert code == 1
+    assert "nihcc.app.box.com" in err
+    assert "--data-root" in err
+
+
+def test_an_unforeseen_fault_shows_no_traceback_unless_asked(benchx, monkeypatch):
+    monkeypatch.setattr("benchx.listing.LISTINGS", {"suites": lambda: 1 / 0})
+    code, out, err = benchx("list", "suites")
+    assert code == 1
+    assert "unforeseen ZeroDivisionError" in err
+    assert "Traceback" not in out + err
+    monkeypatch.setattr(sys, "argv", ["benchx", "--debug", "list", "suites"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_data_check_reports_what_is_wrong(benchx, write_nih):
+    root = write_nih([(1, 0, "Mass"), (2, 0, "No Finding"), (2, 1, "Mass"), (3, 0, "Edema")], test=[3])
+    code, out, _ = benchx("data", "check", "nih", "--root", f"nih={root}")
+    assert code == 0
+    assert "sound" in out
+    (root / "images" / "00000001_000.png").write_bytes(b"\x89PNG\r\n")
+    (root / "images" / "00000002_000.png").unlink()
+    with (root / "test_list.txt").open("a") as file:
+        file.write("00000002_001.png\n")
+    (root / "train_val_list.txt").write_text("00000001_000.png\n00000002_000.png\n")
+    code, out, _ = benchx("data", "check", "nih", "--root", f"nih={root}", "--json")
+    report = json.loads(out)
+    assert code == 1
+    assert report["missing"] == ["00000002_000.png"]
+    assert list(report["unreadable"]) == ["00000001_000.png"]
+    assert report["shared"] == ["2"]
+    assert report["counts"]["test"] == {"images": 2, "patients": 2} | {
+        name: int(name in ("Mass", "Edema")) for name in report["counts"]["all"] if name not in ("images", "patients")
+    }
+
+
+def test_from_phantom_to_leaderboard(benchx, tmp_path):
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(
+        "extends: phantom\nname: tiny\nshort_side: 64\nfractions: [1.0]\ndatasets: {nih: null}\n"
+        "protocols: {frozen: {input: {size: 64}, strengths: [0.1]}}\n"
+    )
+    run = [
+        "run",
+        "--suite",
+        suite,
+        "--method",
+        "random-efficientnet-lite0",
+        "--data-root",
+        "data",
+        "--store",
+        "store",
+    ]
+    code, out, _ = benchx("data", "phantom", "rsna", "--out", "data/rsna", "--patients", 60, "--size", 64)
+    assert code == 0
+    code, out, _ = benchx(*run, "--dry-run", "--json")
+    (cell,) = json.loads(out)["cells"]
+    assert code == 0
+    assert (cell["state"], cell["key"], cell["cached"]) == ("to run", None, [])
+    assert not Path("store").exists() or not list(Path("store").rglob("*.npy"))
+
+    code, out, _ = benchx(*run)
+    assert code == 0
+    assert "1 cells: 1 run" in out
+    code, out, _ = benchx(*run, "--dry-run", "--json")
+    (cell,) = json.loads(out)["cells"]
+    assert (cell["state"], cell["cached"]) == ("done", ["pixels", "features"])
+    assert (Path("store/cells") / cell["key"]).is_dir()
+
+    code, out, _ = benchx("leaderboard", "--suite", suite, "--store", "store", "--out", "board")
+    assert code == 0
+    assert "random-efficientnet-lite0" in out
+    assert Path("board/leaderboard.md").is_file()
+    assert json.loads(Path("board/leaderboard.json").read_text())["data"] == "phantom"
+    code, out, _ = benchx("store", "status", "--store", "store", "--json")
+    assert json.loads(out)[0]["cells"] == 1
+    code, out, _ = benchx("store", "gc", "--store", "store", "--caches")
+    assert code == 0
+    assert "MB freed" in out
+
+
+def test_an_incomplete_run_exits_3(benchx, tmp_path):
+    benchx("data", "phantom", "rsna", "--out", "data/rsna", "--patients", 40, "--size", 64)
+    suite = tmp_path / "tiny.yaml"
+    suite.write_text(
+        "extends: phantom\nname: tiny\nshort_side: 64\nfractions: [1.0]\n"
+        "protocols: {frozen: {input: {size: 64}, strengths: [0.1]}}\n"
+    )
+    code, out, err = benchx("run", "--suite", suite, "--method", "random-efficientnet-lite0", "--data-root", "data")
+    assert code == 3
+    assert "1 data-missing" in out
+    assert "nihcc.app.box.com" in err
+
+
+def test_doctor_shows_versions_and_places(benchx):
+    code, out, _ = benchx("doctor")
+    assert code == 0
+    for said in ("torch", "dataset nih", "method medklip", "weights not there", "random initialisation"):
+        assert said in out
+
+
+def test_merging_a_folder_that_is_no_store_is_refused(benchx):
+    code, _, err = benchx("store", "merge", "nowhere")
+    assert code == 1
+    assert "is no results store" in err

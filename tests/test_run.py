@@ -1,0 +1,200 @@
+"""The spine, end to end on simulated radiographs and a small random encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import benchx
+from benchx.engines import local
+from benchx.errors import BenchxError, DataMissing, StoreError, UsageError, WeightsMissing
+from benchx.phantom.writers import WRITERS
+from benchx.reporting.leaderboard import build_board
+from benchx.suites import read_suite
+
+METHOD = "random-efficientnet-lite0"
+SUITE = """
+extends: phantom
+name: tiny
+short_side: 64
+fractions: [0.2, 1.0]
+seeds: [0, 1]
+datasets:
+  rsna: null
+  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}}}
+protocols: {frozen: {input: {size: 64}, strengths: [0.01, 1.0]}}
+"""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    WRITERS["nih"](root / "nih", 80, 3, 64, lambda done, total: None)
+    return root
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("suite") / "tiny.yaml"
+    path.write_text(SUITE)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def finished(data, suite, tmp_path_factory) -> benchx.Store:
+    store = tmp_path_factory.mktemp("store")
+    summary = benchx.run(suite, [METHOD], data_root=data, store=store, device="cpu")
+    assert summary.counts == {"run": 3}
+    assert summary.complete
+    return benchx.Store(store)
+
+
+def test_every_cell_has_a_prediction_for_every_test_case(finished, data):
+    listed = (data / "nih" / "test_list.txt").read_text().split()
+    records = list(finished.records())
+    assert sorted((record.cell["fraction"], record.cell["seed"]) for record in records) == sorted(
+        [(0.2, 0), (0.2, 1), (1.0, None)], key=lambda pair: (pair[0], pair[1] or 0)
+    )
+    for record in records:
+        table = finished.predictions(record.key)
+        assert sorted(table["sample"]) == sorted(listed)
+        assert list(table["cluster"]) == [str(int(name.split("_")[0])) for name in table["sample"]]
+        assert np.isfinite(table["score:Mass"]).all()
+
+
+def test_a_record_can_be_believed(finished):
+    record = next(iter(finished.records()))
+    assert record.provenance.data == "phantom"
+    assert record.provenance.unit == "patient"
+    assert record.provenance.checkpoint is None
+    assert record.card["name"] == METHOD
+    assert record.cell["settings"]["protocol"]["strengths"] == [0.01, 1.0]
+    assert {"torch", "timm", "numpy"} <= set(record.provenance.packages)
+    (fold,) = record.details["folds"]
+    assert fold["strength"] in (0.01, 1.0)
+    assert fold["images"]["train"] > 0
+    assert set(record.scores["per_class"]) == {"Effusion", "Cardiomegaly", "Mass"}
+
+
+def test_scores_are_those_of_the_stored_predictions(finished):
+    from sklearn.metrics import roc_auc_score
+
+    for record in finished.records():
+        table = finished.predictions(record.key)
+        for name, values in record.scores["per_class"].items():
+            labels = table[f"label:{name}"]
+            if labels.nunique() == 2:
+                assert values["auroc"] == pytest.approx(roc_auc_score(labels, table[f"score:{name}"]), abs=1e-12)
+
+
+def test_running_again_does_nothing(finished, data, suite, monkeypatch):
+    monkeypatch.setattr(local, "execute", lambda *_: pytest.fail("a finished cell was run again"))
+    summary = benchx.run(suite, [METHOD], data_root=data, store=finished.path, device="cpu")
+    assert summary.counts == {"done": 3}
+    assert all(one.score is not None for one in summary.finished)
+
+
+def test_the_same_run_elsewhere_gives_the_same_keys_and_bits(finished, data, suite, tmp_path):
+    moved = tmp_path / "moved"
+    (tmp_path / "moved").symlink_to(data)
+    benchx.run(suite, [METHOD], data_root=moved, store=tmp_path / "store", device="cpu")
+    other = benchx.Store(tmp_path / "store")
+    assert {record.key for record in other.records()} == {record.key for record in finished.records()}
+    for record in other.records():
+        pd.testing.assert_frame_equal(other.predictions(record.key), finished.predictions(record.key), check_exact=True)
+
+
+def test_shards_share_the_work_out(suite, data, tmp_path):
+    from benchx.runs import request
+
+    whole = request(suite, [METHOD, "random-resnet50"]).cells
+    parts = [request(suite, [METHOD, "random-resnet50"], shard=(part, 2)).cells for part in (1, 2)]
+    assert sorted(cell.digest for part in parts for cell in part) == sorted(cell.digest for cell in whole)
+    assert {cell.method for cell in parts[0]} != {cell.method for cell in parts[1]}
+    with pytest.raises(UsageError, match="shard 3/2"):
+        request(suite, [METHOD], shard=(3, 2))
+
+
+def test_a_failing_cell_is_recorded_and_the_others_go_on(data, suite, tmp_path, monkeypatch):
+    real = local.execute
+
+    def failing(cell, workspace):
+        if cell.seed == 1:
+            raise MemoryError("cannot allocate 8 GB")
+        return real(cell, workspace)
+
+    arguments = {"data_root": data, "store": tmp_path, "device": "cpu"}
+    monkeypatch.setattr(local, "execute", failing)
+    summary = benchx.run(suite, [METHOD], **arguments)
+    assert summary.counts == {"run": 2, "failed": 1}
+    assert not summary.complete
+    failed = next(one for one in summary.finished if one.state == "failed")
+    assert failed.reason == "out of memory (cannot allocate 8 GB)"
+    with pytest.raises(BenchxError, match="out of memory"):
+        benchx.run(suite, [METHOD], strict=True, retry_failed=True, **arguments)
+
+    monkeypatch.setattr(local, "execute", real)
+    again = benchx.run(suite, [METHOD], **arguments)
+    assert again.counts == {"done": 2, "failed": 1}
+    retried = benchx.run(suite, [METHOD], retry_failed=True, **arguments)
+    assert retried.counts == {"done": 2, "run": 1}
+    assert {record.state for record in benchx.Store(tmp_path).records()} == {"done"}
+
+
+def test_missing_weights_and_data_are_states_beside_what_runs(data, tmp_path, monkeypatch):
+    monkeypatch.delenv("BENCHX_WEIGHTS", raising=False)
+    suite = tmp_path / "both.yaml"
+    suite.write_text(SUITE.replace("rsna: null", "rsna: {split: official}").replace("[0.2, 1.0]", "[1.0]"))
+    summary = benchx.run(str(suite), [METHOD, "medklip"], data_root=data, store=tmp_path / "s", device="cpu")
+    assert summary.counts == {"run": 1, "data-missing": 1, "weights-missing": 2}
+    assert not summary.complete
+
+
+def test_what_is_named_and_missing_is_an_error(data, suite, tmp_path, monkeypatch):
+    monkeypatch.delenv("BENCHX_WEIGHTS", raising=False)
+    monkeypatch.delenv("BENCHX_DATA", raising=False)
+    arguments = {"store": tmp_path, "device": "cpu"}
+    with pytest.raises(DataMissing, match="dataset 'nih' is not there"):
+        benchx.run(suite, [METHOD], datasets=["nih"], **arguments)
+    with pytest.raises(WeightsMissing, match="medklip"):
+        benchx.run(suite, ["medklip"], data_root=data, **arguments)
+    with pytest.raises(UsageError, match="does not exist"):
+        benchx.run(suite, ["medklip"], data_root=data, checkpoints={"medklip": "/nowhere.pth"}, **arguments)
+    with pytest.raises(UsageError, match="did you mean 'random-resnet50'"):
+        benchx.run(suite, ["random-resnet5"], data_root=data, **arguments)
+
+
+def test_one_percent_of_few_patients_is_not_applicable_and_says_why(data, tmp_path):
+    suite = tmp_path / "few.yaml"
+    suite.write_text(SUITE.replace("[0.2, 1.0]", "[0.001, 1.0]"))
+    summary = benchx.run(str(suite), [METHOD], data_root=data, store=tmp_path / "s", device="cpu", fractions=[0.001])
+    assert set(summary.counts) == {"not-applicable"}
+    assert summary.complete
+    assert "fraction 0.1 % of nih cannot be trained" in summary.finished[0].reason
+    assert "positives: Effusion" in summary.finished[0].reason
+
+
+def test_the_board_ranks_and_refuses_to_mix(finished, suite):
+    board = build_board(read_suite(suite), finished, lambda done, total: None)
+    assert board.data == "phantom"
+    assert [column.fraction for column in board.columns] == [0.2, 1.0]
+    small, whole = board.columns
+    assert small.rows[0].seed_names == ("0", "1")
+    assert whole.rows[0].seed_names == ("deterministic",)
+    assert small.rows[0].score.estimate == pytest.approx(np.mean(small.rows[0].seeds), abs=1e-12)
+    assert small.rows[0].score.low < small.rows[0].score.estimate < small.rows[0].score.high
+    with pytest.raises(StoreError, match="no finished result of suite 'chestxray'"):
+        build_board(read_suite("chestxray"), finished, lambda done, total: None)
+
+
+def test_phantom_and_real_results_never_share_a_board(finished, suite, tmp_path):
+    mixed = benchx.Store(tmp_path)
+    mixed.merge(finished)
+    record = next(iter(finished.records()))
+    real = record.provenance.model_copy(update={"data": "real"})
+    mixed.put(record.model_copy(update={"provenance": real, "key": "0" * 64}), finished.predictions(record.key))
+    with pytest.raises(StoreError, match="phantom and real"):
+        build_board(read_suite(suite), mixed, lambda done, total: None)

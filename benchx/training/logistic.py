@@ -116,9 +116,8 @@ def _standardised(features: np.ndarray, device: str) -> tuple[Tensor, Tensor, Te
     mean = x.mean(0)
     if not mean.isfinite().all():
         raise ValueError("features hold NaN or infinite values")
-    # A constant column's rounded mean would leave a residue that a division by its deviation blows up.
+    # By its extremes: a rounded mean leaves a constant column a residue, and so a tiny deviation that is not 0.
     constant = x.amin(0) == x.amax(0)
-    mean = torch.where(constant, x[0], mean)
     x -= mean
     scale = torch.where(constant, 1.0, torch.linalg.vector_norm(x, dim=0) / len(x) ** 0.5)
     x /= scale

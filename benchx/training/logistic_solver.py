@@ -82,7 +82,7 @@ def solve(axes: Tensor, signs: Tensor, strengths: Tensor, tolerance: float, max_
         tolerance: largest Euclidean norm of a converged gradient (weights and intercept).
         max_iterations: a problem that needs more is returned as it stands, unconverged.
     """
-    spread = axes.square().mean(0)
+    spread = torch.linalg.vector_norm(axes, dim=0).square() / len(axes)  # without a second [N, r]
     state = _start(axes, signs, strengths)
     solution = torch.zeros_like(state.x)
     converged = torch.zeros(len(signs), dtype=torch.bool, device=axes.device)

@@ -36,7 +36,7 @@ NIH_IMAGES, NIH_PATIENTS, WIDTH = 112_120, 30_805, 2048
 SUITE = """
 extends: phantom
 name: cost
-short_side: 224
+short_side: 256
 datasets: {rsna: null}
 protocols: {frozen: {input: {size: 224}}}
 """
@@ -45,11 +45,11 @@ protocols: {frozen: {input: {size: 224}}}
 def cost(patients: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        WRITERS["nih"](root / "nih", patients, 0, 224, lambda done, total: None)
+        WRITERS["nih"](root / "nih", patients, 0, 256, lambda done, total: None)
         (root / "cost.yaml").write_text(SUITE)
         cells = plan(read_suite(str(root / "cost.yaml")), ["random-resnet50"])
         workspace = Workspace(store=Store(root / "store"), roots={"nih": root / "nih"})
-        images = len(workspace.dataset("nih", 224).samples.table)
+        images = len(workspace.dataset("nih", 256).samples.table)
         workspace.weights("random-resnet50")
         protocol = Frozen.model_validate(cells[0].settings["protocol"])
         started = time.perf_counter()

@@ -16,6 +16,7 @@ import torch
 import benchx
 from benchx.errors import NotApplicable
 from benchx.features import extract, feature_folder
+from benchx.images.spec import InputSpec
 from benchx.planning import Cell
 from benchx.protocols import Finetune, Frozen
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
@@ -73,7 +74,7 @@ def _adapt(problem: classification.Problem, workspace: Workspace, key: str) -> O
         fit = frozen_fit(features, frozen, workspace.device)
         return classification.run(problem, fit, stage(f"{cell.label}: heads"))
     tuned = Finetune.model_validate(protocol)
-    spec = input_spec(workspace.weights(cell.method).card, tuned.input)
+    spec = _input(cell, tuned, workspace)
     fit = finetuned_fit(
         lambda: workspace.load_encoder(cell.method, spec.size),
         workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels,
@@ -94,7 +95,7 @@ def cell_feature_folder(cell: Cell, protocol: Frozen, workspace: Workspace) -> P
         card=weights.card.numerics(),
         weights=weights.digest,
         pixels=workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels.digest,
-        spec=input_spec(weights.card, protocol.input),
+        spec=_input(cell, protocol, workspace),
         device=workspace.device,
         batch=protocol.feature_batch,
     )
@@ -102,7 +103,7 @@ def cell_feature_folder(cell: Cell, protocol: Frozen, workspace: Workspace) -> P
 
 def frozen_features(cell: Cell, protocol: Frozen, workspace: Workspace) -> np.ndarray:
     """Return the method's features of the whole dataset, float32 [N, D], from the cache or extracted now."""
-    spec = input_spec(workspace.weights(cell.method).card, protocol.input)
+    spec = _input(cell, protocol, workspace)
     return extract(
         lambda: workspace.load_encoder(cell.method, spec.size),
         workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels,
@@ -159,6 +160,10 @@ def make_record(
         card=weights.card.model_dump(mode="json"),
         provenance=provenance,
     )
+
+
+def _input(cell: Cell, protocol: Frozen | Finetune, workspace: Workspace) -> InputSpec:
+    return input_spec(workspace.weights(cell.method).card, protocol.input, cell.settings["short_side"])
 
 
 def _device_name(device: str) -> str:

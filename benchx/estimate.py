@@ -143,7 +143,7 @@ def _add_cost(
         seconds[pixels], space[pixels] = _decode_cost(samples, cell.settings["short_side"])
     protocol = cell.settings["protocol"]
     recipe = (Frozen if protocol["kind"] == "frozen" else Finetune).model_validate(protocol)
-    size = input_spec(workspace.weights(cell.method).card, recipe.input).size
+    size = input_spec(workspace.weights(cell.method).card, recipe.input, cell.settings["short_side"]).size
     if isinstance(recipe, Frozen):
         title = f"{cell.method} / {cell.dataset}: features"
         if "features" not in one.cached and title not in seconds:

@@ -63,9 +63,11 @@ class Bars:
         bar = self._bars.add_task(title, total=None)
 
         def advance(done: int, total: int) -> None:
+            if bar not in self._bars.task_ids:
+                return
             self._bars.update(bar, completed=done, total=total)
             if done >= total:
-                self._bars.remove_task(bar) if bar in self._bars.task_ids else None
+                self._bars.remove_task(bar)
                 if not self._console.is_terminal:
                     self._console.print(f"{title}: {total}", highlight=False)
 

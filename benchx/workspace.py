@@ -14,7 +14,7 @@ from benchx.datasets import find_root, get_dataset
 from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold, SplitKind, make_folds, split_digest
 from benchx.digests import digest_lines
-from benchx.errors import DatasetError
+from benchx.errors import DatasetError, UsageError
 from benchx.progress import Progress, Silent
 from benchx.results.store import Store
 
@@ -191,6 +191,18 @@ def _readable(samples: Samples, pixels: PixelStore) -> OpenDataset:
     return OpenDataset(replace(samples, table=table, labels=samples.labels[keep]), pixels, dict(pixels.unreadable))
 
 
-def input_spec(card: Card, rule: InputRule) -> InputSpec:
-    """Return the encoder input that a protocol's rule means for a method."""
-    return card.input if rule.size is None else card.input.scaled_to(rule.size)
+def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:
+    """Return the encoder input that a protocol's rule means for a method.
+
+    Raises:
+        UsageError: the pixels are cached smaller than the method's input needs them.
+    """
+    spec = card.input if rule.size is None else card.input.scaled_to(rule.size)
+    needed = spec.resize_to or spec.size
+    if needed > short_side:
+        raise UsageError(
+            f"method '{card.name}' resizes to {needed} px, but the suite keeps images at {short_side} px only",
+            "enlarging what was reduced would measure the cache, not the method",
+            f"set short_side: {needed} or more in the suite",
+        )
+    return spec

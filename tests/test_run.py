@@ -19,7 +19,7 @@ METHOD = "random-efficientnet-lite0"
 SUITE = """
 extends: phantom
 name: tiny
-short_side: 64
+short_side: 80
 fractions: [0.2, 1.0]
 seeds: [0, 1]
 datasets:
@@ -105,6 +105,13 @@ def test_the_same_run_elsewhere_gives_the_same_keys_and_bits(finished, data, sui
     assert {record.key for record in other.records()} == {record.key for record in finished.records()}
     for record in other.records():
         pd.testing.assert_frame_equal(other.predictions(record.key), finished.predictions(record.key), check_exact=True)
+
+
+def test_a_cache_too_small_for_a_method_is_refused(data, suite, tmp_path):
+    small = tmp_path / "small.yaml"
+    small.write_text(Path(suite).read_text().replace("short_side: 80", "short_side: 64"))
+    with pytest.raises(UsageError, match="resizes to 73 px, but the suite keeps images at 64 px only"):
+        benchx.run(str(small), [METHOD], data_root=data, store=tmp_path / "s", device="cpu")
 
 
 def test_shards_share_the_work_out(suite, data, tmp_path):

@@ -17,17 +17,17 @@ Key = tuple[int, int]
 
 
 def nodule(lung: LungView, finding: Finding, key: Key) -> Change:
-    """One to four spheres of 4 to 15 mm radius."""
+    """One to five spheres of 5 to 15 mm radius."""
     rng = finding_stream(key, finding, lung.side)
     length = np.zeros_like(lung.air)
-    for number in range(int(rng.choice([1, 2, 3, 4], p=[0.4, 0.25, 0.2, 0.15]))):
-        radius = float(pick(4.0, 15.0, finding.severity)) * (1.0 if number == 0 else rng.uniform(0.7, 1.0))
+    for number in range(int(rng.choice([1, 2, 3, 5], p=[0.4, 0.2, 0.2, 0.2]))):
+        radius = float(pick(5.0, 15.0, finding.severity)) * (1.0 if number == 0 else rng.uniform(0.7, 1.0))
         down = finding.height if number == 0 else rng.uniform(0.2, 0.9)
         u, y = lung.place(rng.uniform(0.0, 0.75), min(0.86, max(0.16, down)))
-        radius = max(4.0, radius)
+        radius = max(5.0, radius)
         length = np.maximum(length, _sphere(lung, u, y, radius, radius))
-    # Old nodules calcify: up to three times the contrast of water.
-    return watery(_fraction(length * pick(1.5, 3.0, finding.severity), lung))
+    # Old nodules calcify: up to four times the contrast of water.
+    return watery(_fraction(length * pick(2.0, 4.0, finding.severity), lung))
 
 
 def mass(lung: LungView, finding: Finding, key: Key) -> Change:
@@ -40,7 +40,7 @@ def mass(lung: LungView, finding: Finding, key: Key) -> Change:
         lobe = radius * rng.uniform(0.4, 0.6)
         du, dy = math.cos(angle) * radius * 0.65, math.sin(angle) * radius * 0.65
         length = np.maximum(length, _sphere(lung, u + du, y + dy, lobe, lobe) * 1.3)
-    return watery(_fraction(length * pick(0.7, 1.1, finding.severity), lung))
+    return watery(_fraction(length * pick(1.6, 3.0, finding.severity), lung))
 
 
 def _sphere(lung: LungView, u: float, y: float, radius: float, height: float) -> Map:

@@ -1,0 +1,59 @@
+"""A wheel installed elsewhere works on its own: suites and cards are inside."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(REPOSITORY)]
+    subprocess.run(build, check=True, capture_output=True)
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_suites_and_cards_are_inside(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for kind in ("suites", "baselines"):
+        expected = {path.name for path in (REPOSITORY / kind).glob("*.yaml")}
+        assert expected <= {Path(name).name for name in names if name.startswith(f"benchx/_resources/{kind}/")}
+    assert not [name for name in names if name.startswith("tests")]
+
+
+def test_it_works_in_a_new_environment_from_another_folder(wheel, tmp_path):
+    """The dependencies are those of this environment, by a path file; benchx itself is only in the new one."""
+    venv = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+    python = venv / "bin" / "python"
+    (site,) = venv.glob("lib/python*/site-packages")
+    (site / "dependencies.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", str(wheel)], check=True
+    )
+
+    def run(*arguments: str) -> str:
+        command = [str(venv / "bin" / "benchx"), *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+
+    where = subprocess.run(
+        [python, "-c", "import benchx; print(benchx.__file__)"], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert str(site) in where.stdout
+    assert {row["suite"] for row in json.loads(run("list", "suites", "--json"))} == {"chestxray", "phantom"}
+    assert "medklip" in run("list", "methods")
+    run("data", "phantom", "rsna", "--out", "data/rsna", "--patients", "40", "--size", "192")
+    run("run", "--suite", "phantom", "--dataset", "rsna", "--fraction", "1", "--data-root", "data",
+        "--method", "random-efficientnet-lite0")  # fmt: skip
+    assert "random-efficientnet-lite0" in run("leaderboard", "--suite", "phantom")

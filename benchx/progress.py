@@ -68,14 +68,14 @@ class Bars:
             self._bars.update(bar, completed=done, total=total)
             if done >= total:
                 self._bars.remove_task(bar)
-                if not self._console.is_terminal:
-                    self._console.print(f"{title}: {total}", highlight=False)
+                if total > 1 and not self._console.is_terminal:
+                    self.say(f"{title}: {total}")
 
         return advance
 
     def say(self, line: str) -> None:
         """Print one line above the bars."""
-        self._console.print(line, highlight=False, markup=False)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def running(self) -> Iterator[Bars]:

@@ -48,7 +48,11 @@ def test_it_works_in_a_new_environment_from_another_folder(wheel, tmp_path):
         return subprocess.run(command, check=True, capture_output=True, text=True, cwd=tmp_path).stdout
 
     where = subprocess.run(
-        [python, "-c", "import benchx; print(benchx.__file__)"], check=True, capture_output=True, text=True, cwd=tmp_path
+        [python, "-c", "import benchx; print(benchx.__file__)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
     )
     assert str(site) in where.stdout
     assert {row["suite"] for row in json.loads(run("list", "suites", "--json"))} == {"chestxray", "phantom"}

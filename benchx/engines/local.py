@@ -47,14 +47,22 @@ def run_cells(
         StoreError: a result could not be written or read.
     """
     advance = workspace.progress.stage("cells")
+    told: set[str] = set()
     for number, cell in enumerate(cells):
         advance(number, len(cells))
         finished = _run_cell(cell, workspace, retry_failed=retry_failed, recompute=recompute)
-        reason = f": {finished.reason}" if finished.reason else ""
-        score = "" if finished.score is None else f" {cell.primary} {finished.score:.4f}"
-        workspace.progress.say(f"{finished.state:<15} {cell.label}{score}{reason}")
+        if finished.reason is None or finished.reason not in told:
+            workspace.progress.say(_line(finished))
+            told.add(finished.reason or "")
         yield finished
     advance(len(cells), len(cells))
+
+
+def _line(finished: Finished) -> str:
+    """Say what became of a cell; a reason that holds for many cells is told once."""
+    cell = finished.cell
+    score = "" if finished.score is None else f" {cell.primary} {finished.score:.4f}"
+    return f"{finished.state:<15} {cell.label}{score}" + (f": {finished.reason}" if finished.reason else "")
 
 
 def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute: bool) -> Finished:

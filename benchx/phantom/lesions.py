@@ -26,8 +26,8 @@ def nodule(lung: LungView, finding: Finding, key: Key) -> Change:
         u, y = lung.place(rng.uniform(0.0, 0.75), min(0.86, max(0.16, down)))
         radius = max(5.0, radius)
         length = np.maximum(length, _sphere(lung, u, y, radius, radius))
-    # Old nodules calcify: up to four times the contrast of water.
-    return watery(_fraction(length * pick(2.0, 4.0, finding.severity), lung))
+    # Old nodules calcify: up to five times the contrast of water.
+    return watery(_fraction(length * pick(3.0, 5.0, finding.severity), lung))
 
 
 def mass(lung: LungView, finding: Finding, key: Key) -> Change:
@@ -40,7 +40,7 @@ def mass(lung: LungView, finding: Finding, key: Key) -> Change:
         lobe = radius * rng.uniform(0.4, 0.6)
         du, dy = math.cos(angle) * radius * 0.65, math.sin(angle) * radius * 0.65
         length = np.maximum(length, _sphere(lung, u + du, y + dy, lobe, lobe) * 1.3)
-    return watery(_fraction(length * pick(1.6, 3.0, finding.severity), lung))
+    return watery(_fraction(length * pick(1.4, 2.6, finding.severity), lung))
 
 
 def _sphere(lung: LungView, u: float, y: float, radius: float, height: float) -> Map:

@@ -58,30 +58,33 @@ def build_board(suite: Suite, store: Store, advance: Callable[[int, int], None])
             "keep them in two stores",
         )
     keys = list(dict.fromkeys(cell.column for cell in planned))
-    columns = []
+    columns, empty = [], []
     for number, key in enumerate(keys):
         advance(number, len(keys))
-        if any(record.state == "done" for _, record in found[key]):
-            columns.append(_column(key, found[key], [cell for cell in planned if cell.column == key], store))
+        column = _column(key, found[key], [cell for cell in planned if cell.column == key], store)
+        if isinstance(column, Column):
+            columns.append(column)
+        else:
+            empty.append(f"{column_name(*key)}: {column}")
     advance(len(keys), len(keys))
-    shown = {(column.dataset, column.task, column.protocol, column.fraction) for column in columns}
-    empty = tuple(column_name(*key) + _why_empty(found[key]) for key in keys if key not in shown)
-    return Board(suite.name, suite.version, kinds.pop(), LEVEL, REPLICATES, tuple(columns), empty)
+    return Board(suite.name, suite.version, kinds.pop(), LEVEL, REPLICATES, tuple(columns), tuple(empty))
 
 
-def _why_empty(pairs: Sequence[tuple[Cell, Record]]) -> str:
-    reasons = sorted({record.reason for _, record in pairs if record.reason})
-    return f": {'; '.join(reasons)}" if reasons else ": not run"
-
-
-def _column(key: ColumnKey, pairs: Sequence[tuple[Cell, Record]], planned: Sequence[Cell], store: Store) -> Column:
+def _column(
+    key: ColumnKey, pairs: Sequence[tuple[Cell, Record]], planned: Sequence[Cell], store: Store
+) -> Column | str:
+    """Build a column, or say why there is none."""
     done = [record for _, record in pairs if record.state == "done"]
+    if not done:
+        return "; ".join(sorted({record.reason for _, record in pairs if record.reason})) or "not run"
     newest = max(done, key=lambda record: record.provenance.created).provenance
     current = [r for r in done if (r.provenance.images, r.provenance.split) == (newest.images, newest.split)]
     by_method: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(current, key=lambda record: record.cell["seed"] or 0):
         by_method[record.cell["method"]].append(record)
     clusters, cases = _load(by_method, store)
+    if len(set(clusters)) < 2:
+        return f"all {len(clusters)} test images are of one {newest.unit}, so no interval can be given"
     seeds = {method: sum(cell.method == method for cell in planned) for method in by_method}
     rows = [_row(method, by_method[method], seeds[method], cases[method], clusters) for method in by_method]
     rows.sort(key=lambda row: -row.score.estimate)

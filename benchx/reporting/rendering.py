@@ -110,7 +110,9 @@ def _remarks(columns: list[Column]) -> list[str]:
         share = f"{100 * column.fraction:g} %"
         for row in column.rows:
             if row.untrained:
-                lines.append(f"{row.method}, {share}: no training case to learn {', '.join(row.untrained)}")
+                lines.append(
+                    f"{row.method}, {share}: in some draw no training case to learn {', '.join(row.untrained)}"
+                )
             if row.unreadable:
                 lines.append(f"{row.method}, {share}: {row.unreadable} unreadable images left out")
         lines += [f"{method}, {share}: no result ({why})" for method, why in column.absent.items()]

@@ -53,7 +53,7 @@ def test_markdown_says_scores_gaps_and_what_is_left_out(board):
     for said in (
         "64 test images of 30 patients, split official",
         "Hernia (no positive in test)",
-        "a, 100 %: no training case to learn Mass",
+        "a, 100 %: in some draw no training case to learn Mass",
         "b, 100 %: 2 unreadable images left out",
         "gloria, 10 %: no result (out of memory)",
         "- rsna / classification / frozen / 1 %: not run",

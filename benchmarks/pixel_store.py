@@ -1,6 +1,6 @@
 """How much faster two workers build a pixel store than one core decodes the same files.
 
-Run: python benchmarks/pixel_store.py [--images 128]
+Run: python benchmarks/pixel_store.py [--images 384]
 The floor is a plain loop of read + to_uint8 over 1024 x 1024 PNGs; the build does the same work and
 also shrinks, hashes and writes. Wanted: two workers at 1.6 x the floor or more, both in one run.
 """
@@ -47,7 +47,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--images", type=int, default=384)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)

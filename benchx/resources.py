@@ -1,4 +1,4 @@
-"""Where suite files, method cards and published numbers are read from."""
+"""Where suite files and method cards are read from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def resource_dir(kind: str) -> Path:
     """Return the folder of one kind of resource.
 
     Args:
-        kind: `suites`, `baselines` or `published`.
+        kind: `suites` or `baselines`.
 
     Returns:
         The package data when installed from a wheel, else the repository's own folder.
@@ -19,4 +19,4 @@ def resource_dir(kind: str) -> Path:
     packaged = _PACKAGE / "_resources" / kind
     if packaged.is_dir():
         return packaged
-    return _PACKAGE.parent / ("leaderboards/published" if kind == "published" else kind)
+    return _PACKAGE.parent / kind

@@ -78,7 +78,7 @@ def _root(
 @app.command()
 def run(
     suite: Annotated[str, typer.Option(help="A suite's name, or a suite file.")],
-    method: Annotated[list[str], typer.Option(help="A method; give it again for more.")],
+    method: Annotated[list[str], typer.Option(help="A method, or a card file; give it again for more.")],
     dataset: Annotated[list[str], typer.Option(help="Only this dataset; it must be there.")] = [],  # noqa: B006
     task: Annotated[list[str], typer.Option(help="Only this task.")] = [],  # noqa: B006
     protocol: Annotated[list[str], typer.Option(help="Only this protocol.")] = [],  # noqa: B006
@@ -112,6 +112,7 @@ def run(
     )
     bars = _bars(quiet=json)
     workspace = make_workspace(
+        asked,
         data_root=data_root,
         roots=_pairs(root, "--root"),
         checkpoints=_pairs(checkpoint, "--checkpoint"),
@@ -120,7 +121,7 @@ def run(
         skip_unreadable=skip_unreadable,
         progress=bars,
     )
-    check_names(asked, method, workspace)
+    check_names(asked, workspace)
     if dry_run:
         from benchx.estimate import forecast
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from benchx.workspace import Workspace
 
 if TYPE_CHECKING:
     from benchx.engines.local import Finished
+    from benchx.methods.card import Card
 
 INCOMPLETE = ("data-missing", "weights-missing", "failed")
 PathLike = str | Path
@@ -55,10 +56,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a run: the plan, narrowed, and whether names were given explicitly."""
+    """What is asked of a run: the plan, narrowed, the methods' cards by name, and the datasets named explicitly."""
 
     suite: Suite
     cells: tuple[Cell, ...]
+    cards: dict[str, Card]
     named_datasets: tuple[str, ...]
 
 
@@ -87,18 +89,22 @@ def request(
     if not methods:
         raise UsageError("no method was named", "a run is of one method or more", "give --method NAME")
     resolved = read_suite(suite)
-    for method in methods:
-        read_card(method)
+    cards: dict[str, Card] = {}
+    for method in dict.fromkeys(methods):
+        card = read_card(method)
+        if card.name in cards:
+            raise UsageError(f"two cards are named '{card.name}'", "results are told apart by that name", "rename one")
+        cards[card.name] = card
     cells = plan(
         resolved,
-        list(dict.fromkeys(methods)),
+        list(cards),
         datasets=datasets,
         tasks=tasks,
         protocols=protocols,
         fractions=fractions,
         seeds=seeds,
     )
-    return Request(resolved, tuple(_shard(cells, *shard)), tuple(datasets))
+    return Request(resolved, tuple(_shard(cells, *shard)), cards, tuple(datasets))
 
 
 def run(
@@ -160,6 +166,7 @@ def run(
         shard=shard,
     )
     workspace = make_workspace(
+        asked,
         data_root=data_root,
         roots=roots,
         checkpoints=checkpoints,
@@ -168,11 +175,12 @@ def run(
         skip_unreadable=skip_unreadable,
         progress=progress,
     )
-    check_names(asked, methods, workspace)
+    check_names(asked, workspace)
     return run_request(asked, workspace, retry_failed=retry_failed, recompute=recompute, strict=strict)
 
 
 def make_workspace(
+    asked: Request,
     *,
     data_root: PathLike | None,
     roots: Mapping[str, PathLike] | None,
@@ -185,6 +193,7 @@ def make_workspace(
     """Resolve a run's places: explicit arguments first, then BENCHX_DATA and BENCHX_WEIGHTS."""
     return Workspace(
         store=Store(store),
+        cards=asked.cards,
         roots={name: Path(path) for name, path in (roots or {}).items()},
         data_root=_place(data_root, "BENCHX_DATA"),
         checkpoints={name: Path(path) for name, path in (checkpoints or {}).items()},
@@ -218,14 +227,13 @@ def resolve_device(device: str) -> str:
     return "cuda" if available else "cpu"
 
 
-def check_names(asked: Request, methods: Iterable[str], workspace: Workspace) -> None:
+def check_names(asked: Request, workspace: Workspace) -> None:
     """Raise for what was named explicitly and is missing or does not belong: datasets, roots and checkpoints."""
     for name in asked.named_datasets:
         workspace.samples(name)
-    known_methods, known_datasets = set(methods), set(asked.suite.datasets)
     for kind, given, known in (
-        ("--checkpoint", workspace.checkpoints, known_methods),
-        ("--root", workspace.roots, known_datasets),
+        ("--checkpoint", workspace.checkpoints, set(asked.cards)),
+        ("--root", workspace.roots, set(asked.suite.datasets)),
     ):
         for name, path in given.items():
             if name not in known:

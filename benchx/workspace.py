@@ -61,11 +61,13 @@ class Workspace:
     """The places a run works with.
 
     Attributes:
+        cards: of the methods, by name; one that is not there is looked for among those that ship.
         roots: folders of single datasets; `data_root` holds one folder per dataset.
         checkpoints: files of single methods; `weights_root` is searched for the card's file names.
     """
 
     store: Store
+    cards: Mapping[str, Card] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
@@ -167,7 +169,7 @@ class Workspace:
             from benchx.methods.card import read_card
             from benchx.methods.weights import find_checkpoint, weights_digest
 
-            card = read_card(method)
+            card = self.cards.get(method) or read_card(method)
             path = find_checkpoint(card, self.checkpoints.get(method), self.weights_root)
             self._weights[method] = Weights(card, path, weights_digest(card, path))
         return self._weights[method]

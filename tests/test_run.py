@@ -205,3 +205,18 @@ def test_phantom_and_real_results_never_share_a_board(finished, suite, tmp_path)
     mixed.put(record.model_copy(update={"provenance": real, "key": "0" * 64}), finished.predictions(record.key))
     with pytest.raises(StoreError, match="phantom and real"):
         build_board(read_suite(suite), mixed, lambda done, total: None)
+
+
+def test_a_card_file_is_a_method_under_its_own_name(data, suite, tmp_path):
+    card = (Path(__file__).parents[1] / "baselines" / f"{METHOD}.yaml").read_text()
+    path = tmp_path / "mine.yaml"
+    path.write_text(card.replace(f"name: {METHOD}", "name: mine").replace("seed: 0", "seed: 7"))
+    arguments = {"data_root": data, "store": tmp_path / "s", "device": "cpu", "fractions": [1.0]}
+    summary = benchx.run(suite, [str(path), METHOD], **arguments)
+    assert summary.counts == {"run": 2}
+    scores = {record.cell["method"]: record.scores["macro_auroc"] for record in benchx.Store(tmp_path / "s").records()}
+    assert set(scores) == {"mine", METHOD}
+    assert scores["mine"] != scores[METHOD]
+    path.write_text(card)
+    with pytest.raises(UsageError, match="two cards are named"):
+        benchx.run(suite, [str(path), METHOD], **arguments)

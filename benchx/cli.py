@@ -98,7 +98,8 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a suite for one or more methods; finished cells are not run again."""
-    from benchx.runs import check_names, make_workspace, request, run_request
+    from benchx.request import check_names, request
+    from benchx.runs import make_workspace, run_request
 
     asked = request(
         suite,

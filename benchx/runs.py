@@ -1,4 +1,4 @@
-"""`benchx run` as a function: plan a suite's cells, run what can run, say what became of each."""
+"""`benchx run` as a function: run the planned cells that can run, and say what became of each."""
 
 from __future__ import annotations
 
@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from benchx.datasets import find_root, get_dataset
 from benchx.datasets.samples import Samples
 from benchx.errors import BenchxError, UsageError
-from benchx.planning import Cell, plan
 from benchx.progress import Progress, Silent
+from benchx.request import Request, check_names, request
 from benchx.results.store import Store
-from benchx.suites import Suite, read_suite
 from benchx.workspace import Workspace
 
 if TYPE_CHECKING:
     from benchx.engines.local import Finished
-    from benchx.methods.card import Card
 
 INCOMPLETE = ("data-missing", "weights-missing", "failed")
 PathLike = str | Path
@@ -52,59 +50,6 @@ class Summary:
             | {"state": one.state, "score": one.score, "reason": one.reason, "key": one.key}
             for one in self.finished
         ]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What is asked of a run: the plan, narrowed, the methods' cards by name, and the datasets named explicitly."""
-
-    suite: Suite
-    cells: tuple[Cell, ...]
-    cards: dict[str, Card]
-    named_datasets: tuple[str, ...]
-
-
-def request(
-    suite: str,
-    methods: Sequence[str],
-    *,
-    datasets: Sequence[str] = (),
-    tasks: Sequence[str] = (),
-    protocols: Sequence[str] = (),
-    fractions: Sequence[float] = (),
-    seeds: Sequence[int] = (),
-    shard: tuple[int, int] = (1, 1),
-) -> Request:
-    """Plan the cells of a run.
-
-    Args:
-        shard: (i, n): the i-th of n parts, 1-based. A frozen protocol's cells of one method and dataset stay
-            together, since they share their features.
-
-    Raises:
-        UsageError: a name is unknown (the nearest is suggested) or nothing is left.
-    """
-    from benchx.methods.card import read_card
-
-    if not methods:
-        raise UsageError("no method was named", "a run is of one method or more", "give --method NAME")
-    resolved = read_suite(suite)
-    cards: dict[str, Card] = {}
-    for method in dict.fromkeys(methods):
-        card = read_card(method)
-        if card.name in cards:
-            raise UsageError(f"two cards are named '{card.name}'", "results are told apart by that name", "rename one")
-        cards[card.name] = card
-    cells = plan(
-        resolved,
-        list(cards),
-        datasets=datasets,
-        tasks=tasks,
-        protocols=protocols,
-        fractions=fractions,
-        seeds=seeds,
-    )
-    return Request(resolved, tuple(_shard(cells, *shard)), cards, tuple(datasets))
 
 
 def run(
@@ -227,22 +172,6 @@ def resolve_device(device: str) -> str:
     return "cuda" if available else "cpu"
 
 
-def check_names(asked: Request, workspace: Workspace) -> None:
-    """Raise for what was named explicitly and is missing or does not belong: datasets, roots and checkpoints."""
-    for name in asked.named_datasets:
-        workspace.samples(name)
-    for kind, given, known in (
-        ("--checkpoint", workspace.checkpoints, set(asked.cards)),
-        ("--root", workspace.roots, set(asked.suite.datasets)),
-    ):
-        for name, path in given.items():
-            if name not in known:
-                names = ", ".join(sorted(known))
-                raise UsageError(f"{kind} names '{name}', which this run does not use", f"it uses {names}", "drop it")
-            if not path.exists():
-                raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
-
-
 def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, recompute: bool, strict: bool) -> Summary:
     """Run the planned cells; see `run`."""
     from benchx.engines.local import run_cells
@@ -256,20 +185,6 @@ def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, rec
     if len(errors) == len(finished) and len({str(error) for error in errors}) == 1:
         raise errors[0]
     return Summary(asked.suite.name, workspace.store.path, tuple(finished))
-
-
-def _shard(cells: Sequence[Cell], part: int, parts: int) -> list[Cell]:
-    if not 1 <= part <= parts:
-        raise UsageError(f"shard {part}/{parts} does not exist", f"parts count from 1 to {parts}", "give --shard 1/2")
-    units: dict[object, int] = {}
-    for cell in cells:
-        units.setdefault(_unit(cell), len(units))
-    return [cell for cell in cells if units[_unit(cell)] % parts == part - 1]
-
-
-def _unit(cell: Cell) -> object:
-    together = (cell.method, cell.dataset, cell.protocol)
-    return together if cell.settings["protocol"]["kind"] == "frozen" else (*together, cell.fraction, cell.seed)
 
 
 def _place(given: PathLike | None, variable: str) -> Path | None:

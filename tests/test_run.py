@@ -115,7 +115,7 @@ def test_a_cache_too_small_for_a_method_is_refused(data, suite, tmp_path):
 
 
 def test_shards_share_the_work_out(suite, data, tmp_path):
-    from benchx.runs import request
+    from benchx.request import request
 
     whole = request(suite, [METHOD, "random-resnet50"]).cells
     parts = [request(suite, [METHOD, "random-resnet50"], shard=(part, 2)).cells for part in (1, 2)]

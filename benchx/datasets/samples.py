@@ -30,7 +30,7 @@ class Samples:
     Attributes:
         dataset: the name under which the dataset is known.
         root: the folder that `table.image` is relative to.
-        table: one row per image, columns `COLUMNS`, index 0..N-1.
+        table: one row per image, columns `COLUMNS` in any order, index 0..N-1.
         labels: float32 [N, C], 1 = present, 0 = absent, NaN = unknown.
         classes: the C class names.
         missing: ids whose image file is not on disk.
@@ -46,6 +46,10 @@ class Samples:
     missing: tuple[str, ...] = ()
     phantom: bool = False
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if set(self.table.columns) != set(COLUMNS) or self.labels.shape != (len(self.table), len(self.classes)):
+            raise ValueError(f"the table needs the columns {COLUMNS} and one row of labels per sample")
 
     @property
     def unit(self) -> Unit:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 
 class InputSpec(BaseModel):
@@ -25,8 +25,8 @@ class InputSpec(BaseModel):
     size: int = Field(ge=1)
     resize: Literal["stretch", "letterbox", "center_crop"]
     resize_to: int | None = None
-    mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...]
     channels: Literal[1, 3] = 3
 
     @model_validator(mode="after")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
 from benchx.statistics.bootstrap import Interval
 
 SCHEMA_VERSION = 1
@@ -80,15 +78,7 @@ class Board:
     columns: tuple[Column, ...]
     empty: tuple[str, ...]
 
-    @property
-    def methods(self) -> list[str]:
-        """All methods with a row anywhere, sorted."""
-        return sorted({row.method for column in self.columns for row in column.rows})
-
 
 def column_name(dataset: str, task: str, protocol: str, fraction: float) -> str:
     """Name a column in words."""
     return f"{dataset} / {task} / {protocol} / {100 * fraction:g} %"
-
-
-Json = dict[str, Any]

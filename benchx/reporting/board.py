@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from benchx.statistics.bootstrap import Interval
 
 SCHEMA_VERSION = 1

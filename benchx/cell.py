@@ -17,7 +17,7 @@ import benchx
 from benchx.errors import NotApplicable
 from benchx.features import extract, feature_folder
 from benchx.images.spec import InputSpec
-from benchx.planning import Cell
+from benchx.planning import Cell, method_digest
 from benchx.protocols import Finetune, Frozen
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
@@ -32,8 +32,8 @@ def cell_key(cell: Cell, workspace: Workspace) -> str:
     """Return the key of a cell's result; decodes the dataset's pixels if that has not been done."""
     weights = workspace.weights(cell.method)
     dataset = workspace.dataset(cell.dataset, cell.settings["short_side"])
-    _, split = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
-    return cell.key(card=weights.card.numerics(), weights=weights.digest, dataset=dataset.digest, split=split)
+    split = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
+    return cell.key(card=weights.card.numerics(), weights=weights.digest, dataset=dataset.digest, split=split.digest)
 
 
 def execute(cell: Cell, workspace: Workspace) -> Record:
@@ -48,9 +48,9 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     started = time.perf_counter()
     key = cell_key(cell, workspace)
     dataset = workspace.dataset(cell.dataset, cell.settings["short_side"])
-    folds, _ = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
+    split = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
     try:
-        problem = classification.pose(cell, dataset.samples, folds)
+        problem = classification.pose(cell, dataset.samples, split.folds)
     except NotApplicable as why:
         record = make_record(cell, workspace, key, "not-applicable", started, reason=f"{why.what} ({why.why})")
         workspace.store.put(record)
@@ -126,18 +126,23 @@ def make_record(
     scores: dict[str, Any] | None = None,
     details: dict[str, Any] | None = None,
 ) -> Record:
-    """Put a cell's outcome and its provenance into a record."""
-    weights = workspace.weights(cell.method)
-    short_side = cell.settings["short_side"]
-    dataset = workspace.opened(cell.dataset, short_side)
+    """Put a cell's outcome and its provenance into a record, from what the workspace has found so far."""
+    card, weights = workspace.card(cell.method), workspace.known_weights(cell.method)
+    samples, dataset = (
+        workspace.known_samples(cell.dataset),
+        workspace.opened(cell.dataset, cell.settings["short_side"]),
+    )
+    split = workspace.known_split(cell.dataset, cell.settings["short_side"], cell.split)
     provenance = Provenance(
-        checkpoint=weights.path.name if weights.path else None,
-        weights=weights.digest,
+        checkpoint=weights.path.name if weights and weights.path else None,
+        weights=weights.digest if weights else None,
         images=dataset.digest if dataset else None,
-        split=workspace.folds(cell.dataset, short_side, cell.split)[1] if dataset else None,
-        data="phantom" if dataset and dataset.samples.phantom else "real",
-        unit=dataset.samples.unit if dataset else None,
+        split=split.digest if split else None,
+        method=method_digest(cell.task, card.numerics(), weights.digest) if weights else None,
+        data=None if samples is None else "phantom" if samples.phantom else "real",
+        unit=samples.unit if samples else None,
         unreadable=len(dataset.unreadable) if dataset else 0,
+        shared_units=len(split.shared) if split else 0,
         benchx=benchx.__version__,
         packages=package_versions(),
         commit=git_commit(),
@@ -157,7 +162,7 @@ def make_record(
         reason=reason,
         scores=scores,
         details=details or {},
-        card=weights.card.model_dump(mode="json"),
+        card=card.model_dump(mode="json"),
         provenance=provenance,
     )
 

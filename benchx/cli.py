@@ -138,8 +138,14 @@ def run(
     if json:
         print_json(out, {"counts": summary.counts, "store": str(store), "cells": summary.rows()})
     else:
+        for line in summary.shortfalls():
+            out.print(line, highlight=False, markup=False, soft_wrap=True)
         counts = ", ".join(f"{count} {state}" for state, count in summary.counts.items())
-        out.print(f"{len(summary.finished)} cells: {counts}; results in {store}", highlight=False, markup=False)
+        out.print(
+            f"{len(summary.finished)} cells: {counts or 'none in this shard'}; results in {store}",
+            highlight=False,
+            markup=False,
+        )
     if not summary.complete:
         raise typer.Exit(INCOMPLETE_EXIT)
 
@@ -308,7 +314,7 @@ def _fraction(text: str) -> float:
 
 def _shard(text: str) -> tuple[int, int]:
     part, slash, parts = text.partition("/")
-    if not (slash and part.isdigit() and parts.isdigit()):
+    if not (slash and part.isdecimal() and parts.isdecimal()):
         raise UsageError(f"--shard {text} is not I/N", "expected e.g. 1/4", "mend it")
     return int(part), int(parts)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from benchx.datasets.samples import Samples
-from benchx.errors import DataMissing, DatasetError, WeightsMissing
+from benchx.errors import BenchxError, DataMissing, WeightsMissing
 from benchx.planning import Cell
 from benchx.protocols import Finetune, Frozen
 from benchx.workspace import Workspace, input_spec
@@ -84,27 +84,33 @@ class Plan:
 
 def forecast(cells: Sequence[Cell], workspace: Workspace, *, retry_failed: bool) -> Plan:
     """Look at every cell without running or decoding anything but a few probe images."""
-    forecasts = tuple(_look(cell, workspace, retry_failed) for cell in cells)
+    forecasts = [_look_safely(cell, workspace, retry_failed) for cell in cells]
     seconds: dict[str, float] = {}
     space: dict[str, int] = {}
     forward = cache(partial(_forward_cost, workspace))
-    for one in forecasts:
+    for number, one in enumerate(forecasts):
         if one.state == "to run":
-            _add_cost(one, workspace, forward, seconds, space)
-    return Plan(forecasts, seconds, space)
+            try:
+                _add_cost(one, workspace, forward, seconds, space)
+            except BenchxError as error:
+                forecasts[number] = replace(one, state="broken", missing=error.what)
+    return Plan(tuple(forecasts), seconds, space)
+
+
+def _look_safely(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
+    try:
+        return _look(cell, workspace, retry_failed)
+    except DataMissing as error:
+        return Forecast(cell, "data-missing", None, (), error.what)
+    except WeightsMissing as error:
+        return Forecast(cell, "weights-missing", None, (), error.what)
+    except BenchxError as error:
+        return Forecast(cell, "broken", None, (), error.what)
 
 
 def _look(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
-    try:
-        workspace.samples(cell.dataset)
-    except DataMissing as error:
-        return Forecast(cell, "data-missing", None, (), error.what)
-    except DatasetError as error:
-        return Forecast(cell, "broken", None, (), error.what)
-    try:
-        workspace.weights(cell.method)
-    except WeightsMissing as error:
-        return Forecast(cell, "weights-missing", None, (), error.what)
+    workspace.samples(cell.dataset)
+    workspace.weights(cell.method)
     if workspace.open_cached(cell.dataset, cell.settings["short_side"]) is None:
         return Forecast(cell, "to run", None, (), None)
     from benchx.cell import cell_key

@@ -19,6 +19,7 @@ from benchx.images.geometry import prepare
 from benchx.images.spec import InputSpec
 from benchx.images.store import PixelStore
 from benchx.progress import Advance
+from benchx.training.memory import free, halved
 
 if TYPE_CHECKING:
     from benchx.methods.encoders.base import Encoder
@@ -45,7 +46,7 @@ def feature_folder(
         "input": spec.model_dump(mode="json"),
         "device": torch.device(device).type,
         "batch": batch,
-        "version": 1,
+        "version": 2,
     }
     return cache / "features" / digest_json(parts)
 
@@ -78,8 +79,9 @@ def extract(
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
         if not final.is_file():
+            encoder = load_encoder()
             try:
-                _fill(load_encoder(), pixels, spec, folder, device, batch, advance)
+                _fill(encoder, pixels, spec, folder, device, batch, advance)
             except OSError as error:
                 raise StoreError(
                     f"features could not be written to {folder}",
@@ -111,7 +113,7 @@ def _fill(
     for number, (rows, images) in enumerate(_prepared(pixels, spec, batches), start=1):
         with torch.inference_mode():
             images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-            pooled = encoder(images).float().cpu().numpy()
+            pooled = _pooled(encoder, images).float().cpu().numpy()
         if not np.isfinite(pooled).all():
             raise BenchxError(
                 "the encoder gives NaN or infinite features",
@@ -129,6 +131,16 @@ def _fill(
     journal.unlink(missing_ok=True)
 
 
+def _pooled(encoder: Encoder, images: torch.Tensor) -> torch.Tensor:
+    """Encode a batch; in halves where it does not fit into memory, since no image depends on another."""
+    try:
+        return encoder(images)
+    except (RuntimeError, MemoryError) as error:
+        half = halved(len(images), error)
+    free()
+    return torch.cat([_pooled(encoder, images[:half]), _pooled(encoder, images[half:])])
+
+
 def _prepared(
     pixels: PixelStore, spec: InputSpec, batches: Sequence[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
@@ -140,6 +152,8 @@ def _prepared(
 
 def _reserve(path: Path) -> None:
     """Claim the file's blocks now: a full disk must be an error here, not a crash while writing to the map."""
+    if not hasattr(os, "posix_fallocate"):
+        return
     with path.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 

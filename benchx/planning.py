@@ -24,7 +24,8 @@ class Cell:
     Attributes:
         seed: the draw, or None where the protocol draws nothing.
         settings: everything else that can change the numbers, resolved and JSON-able: the protocol,
-            the classes, the pixel cache's short side, the smallest fraction, whether validation is cut.
+            the classes, the pixel cache's short side, and below fraction 1 the suite's smallest fraction and
+            whether validation is cut.
     """
 
     suite: str
@@ -65,8 +66,13 @@ class Cell:
             card: the numeric part of the method card.
             weights, dataset, split: the digests of the checkpoint, of the images and labels, and of the split.
         """
-        parts = {"cell": self.digest, "card": card, "weights": weights, "dataset": dataset, "split": split}
-        return digest_json({**parts, "numerics": NUMERICS_VERSION[self.task]})
+        method = method_digest(self.task, card, weights)
+        return digest_json({"cell": self.digest, "method": method, "dataset": dataset, "split": split})
+
+
+def method_digest(task: str, card: dict[str, Any], weights: str) -> str:
+    """Return the sha256 of a method as it enters a task: the card's numbers, the weights, the task's numerics."""
+    return digest_json({"card": card, "weights": weights, "numerics": NUMERICS_VERSION[task]})
 
 
 def plan(
@@ -127,9 +133,8 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
         "protocol": recipe.model_dump(mode="json"),
         "classes": list(entry.tasks[task].classes or get_dataset(dataset).classes),
         "short_side": suite.short_side,
-        "smallest_fraction": min(suite.fractions),
-        "cut_validation": suite.cut_validation,
     }
+    drawn = {"smallest_fraction": min(suite.fractions), "cut_validation": suite.cut_validation}
     return [
         Cell(
             suite=suite.name,
@@ -142,7 +147,7 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
             fraction=fraction,
             seed=seed,
             primary=entry.tasks[task].primary,
-            settings=settings,
+            settings=settings if fraction == 1 else settings | drawn,
         )
         for fraction in suite.fractions
         for seed in ((None,) if isinstance(recipe, Frozen) and fraction == 1 else suite.seeds)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchx.errors import UsageError
+from benchx.errors import BenchxError, DataMissing, UsageError, WeightsMissing
 from benchx.planning import Cell, plan
+from benchx.protocols import InputRule
 from benchx.suites import Suite, read_suite
-from benchx.workspace import Workspace
+from benchx.workspace import Workspace, input_spec
 
 if TYPE_CHECKING:
     from benchx.methods.card import Card
@@ -69,9 +70,7 @@ def request(
 
 
 def check_names(asked: Request, workspace: Workspace) -> None:
-    """Raise for what was named explicitly and is missing or does not belong: datasets, roots and checkpoints."""
-    for name in asked.named_datasets:
-        workspace.samples(name)
+    """Raise for what was named and is missing or does not belong or fit, and where nothing at all can run."""
     for kind, given, known in (
         ("--checkpoint", workspace.checkpoints, set(asked.cards)),
         ("--root", workspace.roots, set(asked.suite.datasets)),
@@ -82,6 +81,28 @@ def check_names(asked: Request, workspace: Workspace) -> None:
                 raise UsageError(f"{kind} names '{name}', which this run does not use", f"it uses {names}", "drop it")
             if not path.exists():
                 raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
+    for cell in asked.cells:
+        rule = InputRule.model_validate(cell.settings["protocol"]["input"])
+        input_spec(asked.cards[cell.method], rule, cell.settings["short_side"])
+    for name in asked.named_datasets:
+        workspace.samples(name)
+    _one_of(workspace.samples, {cell.dataset for cell in asked.cells}, DataMissing)
+    _one_of(workspace.weights, {cell.method for cell in asked.cells}, WeightsMissing)
+
+
+def _one_of(find: Callable[[str], object], names: set[str], missing: type[BenchxError]) -> None:
+    """Raise the first name's error if every name is missing; other faults are states of their cells."""
+    errors = []
+    for name in sorted(names):
+        try:
+            find(name)
+            return
+        except missing as error:
+            errors.append(error)
+        except BenchxError:
+            return
+    if errors:
+        raise errors[0]
 
 
 def _shard(cells: Sequence[Cell], part: int, parts: int) -> list[Cell]:

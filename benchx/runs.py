@@ -42,6 +42,11 @@ class Summary:
         """Whether no cell failed or lacked its data or weights."""
         return not any(one.state in INCOMPLETE for one in self.finished)
 
+    def shortfalls(self) -> list[str]:
+        """Return one line per state and reason of the cells that have no result, with their number."""
+        without = Counter((one.state, one.reason) for one in self.finished if one.state not in ("run", "done"))
+        return [f"{count} {state}: {reason}" for (state, reason), count in without.items()]
+
     def rows(self) -> list[dict[str, Any]]:
         """Return one row per cell: method, dataset, task, protocol, fraction, seed, state, score, reason, key."""
         names = ("method", "dataset", "task", "protocol", "fraction", "seed")
@@ -94,7 +99,8 @@ def run(
 
     Raises:
         UsageError: an unknown name.
-        BenchxError: a dataset named explicitly is missing, nothing at all could run, or `strict`.
+        BenchxError: a dataset named explicitly is missing, no method has its weights or no dataset is there, or
+            `strict`.
         StoreError: results cannot be written.
 
     Example:
@@ -181,9 +187,6 @@ def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, rec
         finished.append(one)
         if strict and one.state in INCOMPLETE:
             raise one.error or BenchxError(f"{one.cell.label} {one.state}", one.reason or "", "see benchx store status")
-    errors = [one.error for one in finished if one.error is not None]
-    if len(errors) == len(finished) and len({str(error) for error in errors}) == 1:
-        raise errors[0]
     return Summary(asked.suite.name, workspace.store.path, tuple(finished))
 
 

@@ -26,7 +26,7 @@ class TaskPlan(Strict):
     """
 
     protocols: tuple[str, ...] = Field(min_length=1)
-    primary: Literal["macro_auroc", "macro_auprc"]
+    primary: Literal["macro_auroc"]
     classes: tuple[str, ...] | None = None
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchx.datasets import find_root, get_dataset
 from benchx.datasets.samples import Samples
-from benchx.datasets.splits import Fold, SplitKind, make_folds, split_digest
+from benchx.datasets.splits import Fold, SplitKind, make_folds, split_digest, units_in_two_parts
 from benchx.digests import digest_lines
 from benchx.errors import DatasetError, UsageError
 from benchx.progress import Progress, Silent
@@ -40,11 +40,15 @@ class OpenDataset:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over sorted lines `sample checksum labels`: no paths and no dates, the same on every machine."""
-        names = self.samples.table["sample"].to_numpy()
+        """sha256 over sorted lines `sample cluster checksum labels`: no paths, no dates, no order of files.
+
+        The cluster (patient) is in it because it decides who is drawn together.
+        """
+        names, clusters = self.samples.table["sample"].to_numpy(), self.samples.clusters
         texts = ["".join("?" if np.isnan(v) else str(int(v)) for v in row) for row in self.samples.labels]
         checksums = self.pixels.checksums
-        return digest_lines(sorted(f"{n}\t{checksums[n]}\t{t}" for n, t in zip(names, texts, strict=True)))
+        rows = zip(names, clusters, texts, strict=True)
+        return digest_lines(sorted(f"{name}\t{unit}\t{checksums[name]}\t{text}" for name, unit, text in rows))
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Weights:
     card: Card
     path: Path | None
     digest: str
+
+
+@dataclass(frozen=True)
+class SplitOf:
+    """A dataset's folds, the digest of the split, and the units (patients) that stand in two of its parts."""
+
+    folds: tuple[Fold, ...]
+    digest: str
+    shared: tuple[str, ...]
 
 
 @dataclass
@@ -77,7 +90,7 @@ class Workspace:
     progress: Progress = field(default_factory=Silent)
     _samples: dict[str, Samples] = field(default_factory=dict)
     _datasets: dict[tuple[str, int], OpenDataset | DatasetError] = field(default_factory=dict)
-    _folds: dict[tuple[str, int, str], tuple[tuple[Fold, ...], str]] = field(default_factory=dict)
+    _folds: dict[tuple[str, int, str], SplitOf] = field(default_factory=dict)
     _weights: dict[str, Weights] = field(default_factory=dict)
 
     def samples(self, name: str) -> Samples:
@@ -87,7 +100,8 @@ class Workspace:
             DataMissing, DatasetError: the folder or a file is not there, or does not read.
         """
         if name not in self._samples:
-            self._samples[name] = get_dataset(name).read(find_root(name, self.roots, self.data_root))
+            read = get_dataset(name).read(find_root(name, self.roots, self.data_root))
+            self._samples[name] = read.sorted()
         samples = self._samples[name]
         if samples.missing and not self.skip_unreadable:
             listed = ", ".join(samples.missing[:5])
@@ -140,7 +154,7 @@ class Workspace:
         if (name, short_side) not in self._datasets:
             samples = self.samples(name)
             pixels = open_current(_items(samples), short_side, self.pixel_folder(samples, short_side))
-            if pixels is None:
+            if pixels is None or (pixels.unreadable and not self.skip_unreadable):
                 return None
             self._datasets[name, short_side] = _readable(samples, pixels)
         return self.dataset(name, short_side)
@@ -150,13 +164,36 @@ class Workspace:
         found = self._datasets.get((name, short_side))
         return found if isinstance(found, OpenDataset) else None
 
-    def folds(self, name: str, short_side: int, kind: SplitKind) -> tuple[tuple[Fold, ...], str]:
-        """Return a dataset's folds and the digest of the split."""
+    def known_samples(self, name: str) -> Samples | None:
+        """Return a dataset's samples if they have been read."""
+        return self._samples.get(name)
+
+    def known_split(self, name: str, short_side: int, kind: SplitKind) -> SplitOf | None:
+        """Return a dataset's split if it has been made."""
+        return self._folds.get((name, short_side, kind))
+
+    def known_weights(self, method: str) -> Weights | None:
+        """Return a method's weights if they have been found."""
+        return self._weights.get(method)
+
+    def folds(self, name: str, short_side: int, kind: SplitKind) -> SplitOf:
+        """Return a dataset's folds, the digest of the split and the units in two of its parts.
+
+        Raises:
+            DatasetError: the published split is not there.
+        """
         if (name, short_side, kind) not in self._folds:
             samples = self.dataset(name, short_side).samples
             folds = make_folds(samples, kind)
-            self._folds[name, short_side, kind] = folds, split_digest(samples, folds)
+            shared = tuple(units_in_two_parts(samples, folds))
+            self._folds[name, short_side, kind] = SplitOf(folds, split_digest(samples, folds), shared)
         return self._folds[name, short_side, kind]
+
+    def card(self, method: str) -> Card:
+        """Return a method's card."""
+        from benchx.methods.card import read_card
+
+        return self.cards.get(method) or read_card(method)
 
     def weights(self, method: str) -> Weights:
         """Return a method's card, checkpoint and digest.
@@ -166,10 +203,9 @@ class Workspace:
             WeightsMissing: its checkpoint is not there.
         """
         if method not in self._weights:
-            from benchx.methods.card import read_card
             from benchx.methods.weights import find_checkpoint, weights_digest
 
-            card = self.cards.get(method) or read_card(method)
+            card = self.card(method)
             path = find_checkpoint(card, self.checkpoints.get(method), self.weights_root)
             self._weights[method] = Weights(card, path, weights_digest(card, path))
         return self._weights[method]

@@ -56,14 +56,14 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path):
             command(tmp_path, "killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
         )
         try:
-            assert process.wait(timeout=5.0 + 0.6 * life) == 0
+            assert process.wait(timeout=3.0 + 0.6 * life) == 0
             break
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
             killed += 1
             time.sleep(0.1)
-    assert killed >= 2
+    assert killed >= 1
     whole = outcome(tmp_path / "whole")
     assert len(whole) == 4
     assert outcome(tmp_path / "killed") == whole

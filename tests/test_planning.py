@@ -54,6 +54,13 @@ def test_the_key_moves_with_everything_that_can_change_a_number():
     assert len({key, *changed}) == 5
 
 
+def test_the_whole_set_does_not_depend_on_how_fractions_are_drawn(tmp_path):
+    path = tmp_path / "other.yaml"
+    path.write_text("extends: phantom\nname: other\nfractions: [0.5, 1.0]\ncut_validation: false\n")
+    other = {cell.digest for cell in plan(read_suite(str(path)), ["a"], fractions=[1.0])}
+    assert other == {cell.digest for cell in plan(PHANTOM, ["a"], fractions=[1.0])}
+
+
 @pytest.mark.parametrize(
     ("narrowing", "says"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,11 @@ datasets:
   nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}}}
 protocols: {frozen: {input: {size: 64}, strengths: [0.01, 1.0]}}
 """
+FINETUNE = (
+    "{kind: finetune, input: {preprocessing: card, size: 64}, epochs: 1, batch_size: 16, lr: 0.001, head_lr: 0.01, "
+    "augmentation: {scale: [0.6, 1.0], ratio: [0.8, 1.25], horizontal_flip: 0.5}, weight_decay: 0.0, "
+    "warmup_fraction: 0.0, clip_norm: 1.0, patience: 1, precision: fp32}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +120,74 @@ def test_a_cache_too_small_for_a_method_is_refused(data, suite, tmp_path):
         benchx.run(str(small), [METHOD], data_root=data, store=tmp_path / "s", device="cpu")
 
 
+@pytest.mark.parametrize("protocol", ["frozen", "finetune"])
+def test_the_order_of_the_official_file_changes_nothing(data, suite, tmp_path, protocol):
+    path = tmp_path / "both.yaml"
+    path.write_text(
+        f"extends: {suite}\nprotocols: {{finetune: {FINETUNE}}}\n"
+        "datasets: {nih: {tasks: {classification: {protocols: [frozen, finetune]}}}}\n"
+    )
+    shuffled = tmp_path / "shuffled"
+    shutil.copytree(data, shuffled)
+    table = shuffled / "nih" / "Data_Entry_2017_v2020.csv"
+    header, *rows = table.read_text().splitlines()
+    np.random.default_rng(0).shuffle(rows)
+    table.write_text("\n".join([header, *rows]) + "\n")
+    narrowed = {"protocols": [protocol], "store": tmp_path / "s", "device": "cpu"}
+    benchx.run(str(path), [METHOD], data_root=data, fractions=[0.2], seeds=[0], **narrowed)
+    whole = {"fractions": [1.0], "seeds": [0], "protocols": [protocol], "device": "cpu"}
+    benchx.run(str(path), [METHOD], roots={"nih": shuffled / "nih"}, store=tmp_path / "s", **whole)
+    benchx.run(str(path), [METHOD], roots={"nih": data / "nih"}, store=tmp_path / "clean", **whole)
+    clean = benchx.Store(tmp_path / "clean")
+    for record in clean.records():
+        assert benchx.Store(tmp_path / "s").get(record.key).scores == record.scores
+
+
+def test_who_is_which_patient_is_part_of_the_key(data, suite, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    table = other / "nih" / "Data_Entry_2017_v2020.csv"
+    frame = pd.read_csv(table, dtype=str, index_col=False)
+    frame.loc[frame["Patient ID"] == "80", "Patient ID"] = "79"
+    table.write_text(table.read_text().splitlines()[0] + "\n" + frame.to_csv(index=False, header=False))
+    narrowed = {"fractions": [1.0], "device": "cpu"}
+    first = benchx.run(suite, [METHOD], data_root=data, store=tmp_path / "a", **narrowed)
+    second = benchx.run(suite, [METHOD], data_root=other, store=tmp_path / "b", **narrowed)
+    assert first.finished[0].key != second.finished[0].key
+
+
+def test_a_split_that_cannot_be_made_fails_its_cells_only(data, tmp_path):
+    broken = tmp_path / "nih"
+    shutil.copytree(data / "nih", broken)
+    (broken / "test_list.txt").unlink()
+    WRITERS["rsna"](tmp_path / "rsna", 60, 0, 64, lambda done, total: None)
+    suite = tmp_path / "both.yaml"
+    suite.write_text(SUITE.replace("rsna: null", "rsna: {split: official}").replace("[0.2, 1.0]", "[1.0]"))
+    summary = benchx.run(str(suite), [METHOD], data_root=tmp_path, store=tmp_path / "s", device="cpu")
+    assert summary.counts == {"failed": 1, "run": 1}
+    (line,) = summary.shortfalls()
+    assert line.startswith("1 failed: the official split of 'nih' is incomplete")
+    failed = [record for record in benchx.Store(tmp_path / "s").records() if record.state == "failed"]
+    assert [record.provenance.data for record in failed] == ["phantom"]
+
+
+def test_features_that_do_not_fit_into_memory_are_computed_in_halves(data, suite, finished, tmp_path, monkeypatch):
+    from benchx.methods.encoders.base import Encoder
+
+    real = Encoder.forward
+
+    def small(self, images):
+        if len(images) > 5:
+            raise RuntimeError("CUDA out of memory")
+        return real(self, images)
+
+    monkeypatch.setattr(Encoder, "forward", small)
+    benchx.run(suite, [METHOD], data_root=data, store=tmp_path, device="cpu", fractions=[1.0])
+    (record,) = benchx.Store(tmp_path).records()
+    expected = finished.predictions(record.key)["score:Effusion"]
+    assert np.allclose(benchx.Store(tmp_path).predictions(record.key)["score:Effusion"], expected, atol=1e-3)
+
+
 def test_shards_share_the_work_out(suite, data, tmp_path):
     from benchx.request import request
 
@@ -195,6 +269,23 @@ def test_the_board_ranks_and_refuses_to_mix(finished, suite):
     assert small.rows[0].score.low < small.rows[0].score.estimate < small.rows[0].score.high
     with pytest.raises(StoreError, match="no finished result of suite 'chestxray'"):
         build_board(read_suite("chestxray"), finished, lambda done, total: None)
+
+
+def test_the_board_takes_one_version_of_a_method_and_gives_paired_gaps(finished, data, suite, tmp_path):
+    store = benchx.Store(tmp_path / "s")
+    store.merge(finished)
+    card = (Path(__file__).parents[1] / "baselines" / f"{METHOD}.yaml").read_text()
+    for name, seed in ((METHOD, 7), ("rival", 8)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(card.replace(f"name: {METHOD}", f"name: {name}").replace("seed: 0", f"seed: {seed}"))
+        benchx.run(suite, [str(path)], data_root=data, store=store.path, device="cpu", fractions=[1.0])
+    whole = next(c for c in build_board(read_suite(suite), store, lambda done, total: None).columns if c.fraction == 1)
+    assert {row.method for row in whole.rows} == {METHOD, "rival"}
+    assert all(row.seed_names == ("deterministic",) for row in whole.rows)
+    leader, second = whole.rows
+    assert leader.behind is None
+    assert second.behind.estimate == pytest.approx(second.score.estimate - leader.score.estimate, abs=1e-12)
+    assert second.behind.low <= second.behind.estimate <= second.behind.high
 
 
 def test_phantom_and_real_results_never_share_a_board(finished, suite, tmp_path):

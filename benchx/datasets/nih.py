@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv, read_list, refuse_duplicates
+from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv, read_list, refuse_blanks, refuse_duplicates
 from benchx.errors import DatasetError
 
 CLASSES = (
@@ -56,6 +56,7 @@ def read(root: Path) -> Samples:
     """
     path = next((root / name for name in TABLES if (root / name).is_file()), root / TABLES[0])
     entries = read_csv(path, _REQUIRED)
+    refuse_blanks(entries, ("Image Index", "Patient ID", "Follow-up #"), path)
     refuse_duplicates(entries["Image Index"], path)
     found = _find_images(root)
     names = entries["Image Index"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv
+from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv, refuse_blanks
 from benchx.errors import DatasetError
 
 CLASSES = ("Pneumonia",)
@@ -30,6 +30,7 @@ def read(root: Path) -> Samples:
     """
     path = root / TABLE
     rows = read_csv(path, ("patientId", "x", "y", "width", "height", "Target"))
+    refuse_blanks(rows, ("patientId",), path)
     wrong = rows.index[~rows["Target"].isin(["0", "1"])]
     if len(wrong):
         raise DatasetError(
@@ -66,6 +67,7 @@ def read(root: Path) -> Samples:
         CLASSES,
         tuple(names[~files.isin(present)]),
         is_phantom(root),
+        publishes_split=False,
     )
 
 

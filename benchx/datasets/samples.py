@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,7 @@ class Samples:
         missing: ids whose image file is not on disk.
         phantom: whether the files were written by the simulator and hold no patient.
         notes: what a reader should know of these files, one sentence each.
+        publishes_split: whether the source publishes which images are for training and which for testing.
     """
 
     dataset: str
@@ -46,6 +47,7 @@ class Samples:
     missing: tuple[str, ...] = ()
     phantom: bool = False
     notes: tuple[str, ...] = ()
+    publishes_split: bool = True
 
     def __post_init__(self) -> None:
         if set(self.table.columns) != set(COLUMNS) or self.labels.shape != (len(self.table), len(self.classes)):
@@ -63,6 +65,11 @@ class Samples:
         """The unit's id for every row, as strings [N]."""
         column = {"patient": "patient", "study": "study", "image": "sample"}[self.unit]
         return self.table[column].astype(str).to_numpy()
+
+    def sorted(self) -> Samples:
+        """Return the same samples in the order of their ids, so that no number depends on the order of a file."""
+        order = np.argsort(self.table["sample"].to_numpy(str), kind="stable")
+        return replace(self, table=self.table.iloc[order].reset_index(drop=True), labels=self.labels[order])
 
     def class_labels(self, classes: tuple[str, ...]) -> np.ndarray:
         """Return the label columns of some classes, float32 [N, len(classes)], in that order."""
@@ -113,6 +120,8 @@ def read_csv(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
     except (ValueError, UnicodeDecodeError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise DatasetError(f"{path} cannot be read as a CSV", reason, "download the file again") from error
+    if table.empty:
+        raise DatasetError(f"{path} holds no rows", "only its header is there", "download the file again")
     lacking = [name for name in required if name not in table.columns]
     if lacking:
         raise DatasetError(
@@ -121,6 +130,18 @@ def read_csv(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
             "use the file as published, with its original header",
         )
     return table
+
+
+def refuse_blanks(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
+    """Raise a DatasetError when one of some columns is empty on a row."""
+    for name in columns:
+        blank = table.index[table[name].isna()]
+        if len(blank):
+            raise DatasetError(
+                f"{path}, line {int(blank[0]) + 2}: '{name}' is empty",
+                f"{len(blank)} rows have none, and it decides who is trained and tested on",
+                "use the file as published",
+            )
 
 
 def refuse_duplicates(ids: pd.Series, path: Path) -> None:
@@ -138,7 +159,11 @@ def refuse_duplicates(ids: pd.Series, path: Path) -> None:
 
 def read_list(path: Path) -> list[str]:
     """Read a split list: one id per line, blank lines skipped, CRLF and byte-order marks accepted."""
-    return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not a text file", str(error), "download the file again") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def is_phantom(root: Path) -> bool:

@@ -36,8 +36,8 @@ class Fold:
 def make_folds(samples: Samples, kind: SplitKind) -> tuple[Fold, ...]:
     """Divide a dataset by whole units (patients where known), the same on every machine.
 
-    `official`: the published parts. Where there is no published test part, units whose hash of
-    (dataset, unit) is below 0.15 are the test set; where there is no published validation part, the
+    `official`: the published parts. Where the source publishes no split, units whose hash of
+    (dataset, unit) is below 0.15 are the test set; where it publishes no validation part, the
     next 0.10 of the hash are. So adding images moves nobody.
     `cv5`: fold = floor(5 x hash); inside the other four folds, a second hash takes one unit in eight
     for validation.
@@ -50,15 +50,15 @@ def make_folds(samples: Samples, kind: SplitKind) -> tuple[Fold, ...]:
         return _cv5(samples.dataset, units, inverse)
     official = samples.table["official"].to_numpy()
     published = set(official) - {""}
-    if published and not {"train", "test"} <= published:
+    if samples.publishes_split and not {"train", "test"} <= published:
         raise DatasetError(
-            f"the official split of '{samples.dataset}' is incomplete: only {', '.join(sorted(published))}",
-            "; ".join(samples.notes) or "a list file is missing",
+            f"the official split of '{samples.dataset}' is incomplete: of it there is {sorted(published)}",
+            "; ".join(samples.notes) or "the lists leave no image of the CSV for training or for testing",
             "put the published list files beside the CSV, or use split cv5",
         )
     part = official.copy()
     position = np.array([fraction_of_hash("split", samples.dataset, unit) for unit in units])[inverse]
-    if not published:
+    if not samples.publishes_split:
         part[:] = np.where(position < TEST_SHARE, "test", "train")
         position = position - TEST_SHARE
     if "val" not in published:

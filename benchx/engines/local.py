@@ -82,9 +82,9 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
         state = "run" if record.state == "done" else "not-applicable"
         return Finished(cell, state, key, record.reason, _primary(cell, record.scores))
     except WeightsMissing as error:
-        return Finished(cell, "weights-missing", reason=_one_line(error), error=error)
+        return Finished(cell, "weights-missing", reason=f"{_one_line(error)}; {error.todo}", error=error)
     except DataMissing as error:
-        return Finished(cell, "data-missing", reason=_one_line(error), error=error)
+        return Finished(cell, "data-missing", reason=f"{_one_line(error)}; {error.todo}", error=error)
     except StoreError:
         raise
     except BenchxError as error:
@@ -96,11 +96,8 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
 def _failed(cell: Cell, workspace: Workspace, key: str | None, error: BenchxError, started: float) -> Finished:
     """Record a failure; one before the data could be opened is keyed by the cell alone and always tried again."""
     reason = _one_line(error)
-    try:
-        place = key or digest_json({"cell": cell.digest, "images": None})
-        workspace.store.put(make_record(cell, workspace, place, "failed", started, reason=reason))
-    except WeightsMissing:
-        pass
+    place = key or digest_json({"cell": cell.digest, "images": None})
+    workspace.store.put(make_record(cell, workspace, place, "failed", started, reason=reason))
     return Finished(cell, "failed", key, reason, error=error)
 
 

@@ -61,11 +61,6 @@ class PixelStore:
         return {sample: sha.decode() for sample, sha in zip(self.samples, self._sha256, strict=True)}
 
     @cached_property
-    def positions(self) -> dict[str, int]:
-        """The position of every sample."""
-        return {sample: position for position, sample in enumerate(self.samples)}
-
-    @cached_property
     def _pixels(self) -> np.ndarray:
         path = self.folder / PIXELS
         # An empty file cannot be mapped; a plain view is several times faster to slice than a memmap.

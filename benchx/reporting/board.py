@@ -41,6 +41,7 @@ class Column:
         unit: what the intervals resample.
         cases, units: size of the test set.
         excluded: classes that could not be scored, with the reason.
+        shared_units: units that the published split has in two of its parts.
         images, split: digests; every row of the column has both.
         rows: best first.
         absent: methods without a result here, with the reason.
@@ -56,6 +57,7 @@ class Column:
     cases: int
     units: int
     excluded: dict[str, str]
+    shared_units: int
     images: str
     split: str
     rows: tuple[Row, ...]

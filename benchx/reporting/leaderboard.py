@@ -30,7 +30,8 @@ def build_board(suite: Suite, store: Store, advance: Callable[[int, int], None])
     """Build a suite's board from a store.
 
     A column takes the results on one version of the data: the one (images and split digest) of its newest
-    result; a method that has only results on another version is listed as absent with that reason.
+    result; a method that has only results on another version is listed as absent with that reason. Of a method
+    it takes the results of one version (card, weights, numerics): that of its newest result.
 
     Raises:
         StoreError: the store holds no result of the suite, or phantom and real results together.
@@ -50,7 +51,7 @@ def build_board(suite: Suite, store: Store, advance: Callable[[int, int], None])
             f"it holds {len(records)} results" if records else "it is empty or does not exist",
             f"run: benchx run --suite {suite.name} --method NAME --store {store.path}",
         )
-    kinds = {record.provenance.data for record in done}
+    kinds = {record.provenance.data or "real" for record in done}
     if len(kinds) > 1:
         raise StoreError(
             f"{store.path} holds phantom and real results of suite '{suite.name}'",
@@ -79,9 +80,7 @@ def _column(
         return "; ".join(sorted({record.reason for _, record in pairs if record.reason})) or "not run"
     newest = max(done, key=lambda record: record.provenance.created).provenance
     current = [r for r in done if (r.provenance.images, r.provenance.split) == (newest.images, newest.split)]
-    by_method: dict[str, list[Record]] = defaultdict(list)
-    for record in sorted(current, key=lambda record: record.cell["seed"] or 0):
-        by_method[record.cell["method"]].append(record)
+    by_method = _one_version(current)
     clusters, cases = _load(by_method, store)
     if len(set(clusters)) < 2:
         return f"all {len(clusters)} test images are of one {newest.unit}, so no interval can be given"
@@ -96,16 +95,29 @@ def _column(
     return Column(
         *key,
         split_kind=first.cell["split"],
-        primary=first.cell["primary"],
+        primary=planned[0].primary,
         unit=newest.unit or "image",
         cases=len(clusters),
         units=len(set(clusters)),
         excluded=first.scores["excluded_classes"],
+        shared_units=newest.shared_units,
         images=newest.images or "",
         split=newest.split or "",
         rows=tuple(replace(row, behind=behind.get(row.method)) for row in rows),
         absent=_absent(pairs, by_method),
     )
+
+
+def _one_version(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return every method's results, by seed, of the version of the method that its newest result is of."""
+    newest: dict[str, Record] = {}
+    for record in sorted(records, key=lambda record: record.provenance.created):
+        newest[record.cell["method"]] = record
+    kept: dict[str, list[Record]] = {method: [] for method in newest}
+    for record in sorted(records, key=lambda record: record.cell["seed"] or 0):
+        if record.provenance.method == newest[record.cell["method"]].provenance.method:
+            kept[record.cell["method"]].append(record)
+    return kept
 
 
 def _load(by_method: dict[str, list[Record]], store: Store) -> tuple[list[str], dict[str, list[Case]]]:
@@ -137,7 +149,7 @@ def _row(method: str, records: Sequence[Record], planned: int, cases: list[Case]
     return Row(
         method=method,
         score=interval,
-        seeds=tuple(float((record.scores or {})[record.cell["primary"]]) for record in records),
+        seeds=tuple(float((record.scores or {})["macro_auroc"]) for record in records),
         seed_names=tuple("deterministic" if seed is None else str(seed) for seed in seeds),
         planned_seeds=planned,
         behind=None,

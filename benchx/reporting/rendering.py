@@ -11,12 +11,15 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchx.errors import UsageError
 from benchx.reporting.board import SCHEMA_VERSION, Board, Column, Row
 from benchx.statistics.bootstrap import Interval
 
 
 def write_board(board: Board, folder: Path) -> list[Path]:
     """Write `leaderboard.md` and `leaderboard.json` into a folder, each whole or not at all."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", "a board is a folder of files", "give --out DIR")
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "leaderboard.md": to_markdown(board) + "\n",
@@ -61,9 +64,10 @@ def _about(columns: list[Column]) -> str:
     first = columns[0]
     classes = ", ".join(f"{name} ({why})" for name, why in first.excluded.items())
     left_out = f" Classes that cannot be scored: {classes}." if classes else ""
+    leak = f" **{first.shared_units} {first.unit}s stand in two parts of this split.**" if first.shared_units else ""
     return (
         f"{first.primary} on {first.cases} test images of {first.units} {first.unit}s, split {first.split_kind}."
-        f"{left_out}"
+        f"{leak}{left_out}"
     )
 
 

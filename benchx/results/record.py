@@ -18,12 +18,15 @@ class Provenance(BaseModel):
         checkpoint: file name of the weights, or null for a random initialisation.
         weights: sha256 of the checkpoint file.
         images, split: sha256 of images and labels, and of the split.
-        data: whether the images are real or simulated.
+        method: sha256 of the method as it entered the task: numeric part of its card, weights, the task's
+            numerics version. Results of one method on one board share it.
+        data: whether the images are real or simulated; null if they were never read.
         unit: what intervals resample; "patient" where patient ids are known.
+        shared_units: units (patients) that the published split has in two of its parts.
         unreadable: how many listed images were left out because they could not be read.
         packages: versions of the packages that compute the numbers.
         commit: git commit of benchx when run from a repository.
-        wall_seconds: of this cell; features come from the cache where `features_cached`.
+        wall_seconds: of this cell; the first cell of a method and dataset pays for their features.
         peak_memory_bytes: resident set of the process at its highest so far.
     """
 
@@ -33,9 +36,11 @@ class Provenance(BaseModel):
     weights: str | None = None
     images: str | None = None
     split: str | None = None
-    data: Literal["real", "phantom"]
+    method: str | None = None
+    data: Literal["real", "phantom"] | None
     unit: Literal["patient", "study", "image"] | None = None
     unreadable: int = 0
+    shared_units: int = 0
     benchx: str
     packages: dict[str, str]
     commit: str | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock
 from pydantic import ValidationError
 
 from benchx.errors import StoreError
@@ -100,9 +101,10 @@ class Store:
             (draft / RECORD).write_text(text + "\n", encoding="utf-8")
             for file in draft.iterdir():
                 _sync(file)
-            if target.exists():
-                os.replace(target, draft.with_suffix(".old"))
-            os.replace(draft, target)
+            with FileLock(self.path / ".lock"):
+                if record.state != "failed":
+                    shutil.rmtree(failure, ignore_errors=True)
+                _replace(draft, target)
         except OSError as error:
             shutil.rmtree(draft, ignore_errors=True)
             raise StoreError(
@@ -110,9 +112,6 @@ class Store:
                 error.strerror or str(error),
                 "free space or choose another --store, then run again: finished cells are kept",
             ) from error
-        shutil.rmtree(draft.with_suffix(".old"), ignore_errors=True)
-        if record.state != "failed":
-            shutil.rmtree(failure, ignore_errors=True)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row per record: the cell, its state and primary score, and the main provenance."""
@@ -161,11 +160,17 @@ class Store:
     def gc(self, *, caches: bool) -> int:
         """Remove drafts and states of runs that were killed, and with `caches` all cached pixels and features.
 
+        A result that was being replaced when a run was killed is put back.
+
         Not to be called while a run writes to the store.
 
         Returns:
             The number of bytes freed.
         """
+        for parent in (self.cells, self.failures):
+            for old in parent.glob(".*.old"):
+                if not (target := _target(old)).exists():
+                    os.replace(old, target)
         doomed = [*self.cells.glob(".*"), *self.failures.glob(".*"), *self.work.glob("*")]
         doomed += self.cache.glob("*") if caches else ()
         freed = sum(_size(path) for path in doomed)
@@ -174,8 +179,24 @@ class Store:
         return freed
 
 
+def _replace(draft: Path, target: Path) -> None:
+    """Put a draft in the place of a result; a kill in between leaves the old one, aside but whole."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(draft, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _target(old: Path) -> Path:
+    return old.with_name(old.name.removeprefix(".").removesuffix(".old"))
+
+
 def _read(folder: Path) -> Record | None:
     path = folder / RECORD
+    if not path.is_file():
+        path = folder.with_name(f".{folder.name}.old") / RECORD
     if not path.is_file():
         return None
     try:

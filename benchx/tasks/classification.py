@@ -79,16 +79,36 @@ def pose(cell: Cell, samples: Samples, folds: Sequence[Fold]) -> Problem:
 
 
 def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outcome:
-    """Fit every fold and predict its test cases; a class that train cannot teach gets a constant score."""
-    tables, folds = [], []
+    """Fit every fold and predict its test cases.
+
+    A class that a fold's training cases cannot teach (no positive, or no negative) gets a constant score there:
+    the median of the other folds' scores, or 0 where no fold can, so that it counts as chance and not as
+    knowledge of the fold.
+    """
+    logits, folds = [], []
     for draw in problem.draws:
-        logits, chosen = fit(problem, draw)
+        scores, chosen = fit(problem, draw)
         untrained = ~scorable(problem.labels[draw.train])
-        logits[:, untrained] = 0.0
-        labels = problem.labels[draw.test]
-        tables.append(classification_table(problem.samples, draw.test, draw.number, logits, labels, problem.classes))
+        scores[:, untrained] = np.nan
+        logits.append(scores)
         folds.append(_describe(problem, draw, untrained) | chosen)
         advance(draw.number + 1, len(problem.draws))
+    whole = np.concatenate(logits)
+    known = ~np.isnan(whole)
+    constant = [
+        float(np.median(column[seen])) if seen.any() else 0.0 for column, seen in zip(whole.T, known.T, strict=True)
+    ]
+    tables = [
+        classification_table(
+            problem.samples,
+            draw.test,
+            draw.number,
+            np.where(np.isnan(scores), constant, scores),
+            problem.labels[draw.test],
+            problem.classes,
+        )
+        for draw, scores in zip(problem.draws, logits, strict=True)
+    ]
     return Outcome(pd.concat(tables, ignore_index=True), {"folds": folds})
 
 
@@ -101,6 +121,13 @@ def score(predictions: pd.DataFrame) -> dict[str, Any]:
 
 
 def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: Fold) -> Draw:
+    train, val = fold.train, fold.val
+    if cell.split == "cv5" and cell.settings["protocol"]["kind"] == "frozen":
+        # The head's strength is chosen inside train, so all four other folds may teach it.
+        train, val = np.sort(np.concatenate([train, val])), val[:0]
+    if cell.fraction == 1:
+        return Draw(number, train, val, fold.test)
+
     def cut(rows: np.ndarray, part: str) -> np.ndarray:
         return draw_fraction(
             rows,
@@ -112,8 +139,7 @@ def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: F
             name=f"{cell.dataset}/{number}/{part}",
         )
 
-    val = cut(fold.val, "val") if cell.settings["cut_validation"] else fold.val
-    return Draw(number, cut(fold.train, "train"), val, fold.test)
+    return Draw(number, cut(train, "train"), cut(val, "val") if cell.settings["cut_validation"] else val, fold.test)
 
 
 def _describe(problem: Problem, draw: Draw, untrained: np.ndarray) -> dict[str, Any]:

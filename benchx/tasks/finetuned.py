@@ -35,8 +35,8 @@ def finetuned_fit(
 
     Args:
         new_encoder: loads the pretrained encoder.
-        work: folder for the states of a running cell; a finished fold's logits are kept there too, so
-            that a killed cell continues at its last epoch.
+        work: folder for the states of a running cell, one per fold, so that a killed cell continues after its
+            last finished epoch.
         advance: gives the progress function of a fold.
     """
 
@@ -60,6 +60,9 @@ def finetuned_fit(
         report(protocol.epochs, protocol.epochs)
         logits = predict(trained.model, data(draw.test), protocol.batch_size)
         chosen = {
+            "selection": "validation"
+            if any(row["score"] is not None for row in trained.history)
+            else "none: the last epoch",
             "best_epoch": trained.best_epoch,
             "history": trained.history,
             "micro_batch": trained.micro_batch,

@@ -20,15 +20,13 @@ def frozen_fit(features: np.ndarray, protocol: Frozen, device: str) -> Fit:
     """Return the protocol's fit on a feature matrix, float32 [N, D], of the whole dataset.
 
     The strength with the best macro AUROC is taken, of equals the strongest. It is chosen on the
-    validation cases; where these are too few (see `Frozen`), or the split keeps none (`cv5` trains on
-    all four other folds), by cross-validation inside train; where that cannot be scored either, the
+    validation cases; where these are too few (see `Frozen`) or none (`cv5` trains on all four other folds),
+    by cross-validation inside train; where that cannot be scored either, the
     strongest is taken.
     """
 
     def fit_draw(problem: Problem, draw: Draw) -> tuple[np.ndarray, dict[str, Any]]:
         train, val = draw.train, draw.val
-        if problem.cell.split == "cv5":
-            train, val = np.sort(np.concatenate([train, val])), val[:0]
         path = fit(features[train], problem.labels[train], protocol.strengths, device=device)
         counted = _countable(problem.labels[val], problem.labels[train], protocol)
         if counted.any():

@@ -70,6 +70,9 @@ def _csv(root: Path, edit) -> Path:
         (lambda text: text + text.splitlines()[1] + "\n", "more than once, first '00000001_000.png'"),
         (lambda text: text.replace("Hernia", "Hernias"), "line 5: label 'Hernias' is not in the class list"),
         (lambda text: "", "cannot be read as a CSV"),
+        (lambda text: text.splitlines()[0] + "\n", "holds no rows"),
+        (lambda text: text.replace(",2,57", ",,57"), "line 4: 'Patient ID' is empty"),
+        (lambda text: text.replace("00000002_000.png,", ","), "line 4: 'Image Index' is empty"),
     ],
 )
 def test_a_wrong_csv_is_one_clear_error(write_nih, edit, says):
@@ -85,6 +88,13 @@ def test_missing_csv_and_missing_images_are_named(tmp_path, write_nih):
     root = write_nih(ROWS)
     (root / "images").rename(root / "pictures")
     with pytest.raises(DatasetError, match="no image folder"):
+        nih.read(root)
+
+
+def test_a_list_that_is_not_text_is_named(write_nih):
+    root = write_nih(ROWS)
+    (root / "test_list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DatasetError, match=r"test_list.txt is not a text file"):
         nih.read(root)
 
 

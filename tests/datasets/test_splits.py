@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -54,9 +55,8 @@ def test_new_images_move_nobody(write_nih, samples):
                 assert old == set(more.table["sample"][getattr(after, part)]) & set(samples.table["sample"])
 
 
-def test_without_published_parts_the_hash_gives_15_and_10_percent(samples):
-    samples.table["official"] = ""
-    (fold,) = make_folds(samples, "official")
+def test_without_a_published_split_the_hash_gives_15_and_10_percent(samples):
+    (fold,) = make_folds(dataclasses.replace(samples, publishes_split=False), "official")
     patients = samples.table["patient"].to_numpy()
     assert 0.10 < len(np.unique(patients[fold.test])) / PATIENTS < 0.20
     assert 0.06 < len(np.unique(patients[fold.val])) / PATIENTS < 0.15
@@ -70,9 +70,11 @@ def test_a_patient_in_both_official_lists_is_reported(samples):
     assert units_in_two_parts(samples, folds) == ["2"]
 
 
-def test_a_missing_list_stops_official_but_not_cv5(write_nih):
+@pytest.mark.parametrize("lists", [["test_list.txt"], ["train_val_list.txt"], ["test_list.txt", "train_val_list.txt"]])
+def test_missing_lists_stop_official_but_not_cv5(write_nih, lists):
     root = write_nih(ROWS, test=[1], side=4)
-    (root / "test_list.txt").unlink()
+    for name in lists:
+        (root / name).unlink()
     samples = nih.read(root)
     with pytest.raises(DatasetError, match="official split of 'nih' is incomplete"):
         make_folds(samples, "official")

@@ -57,7 +57,7 @@ def test_holds_every_image_shrunk_once(tmp_path: Path) -> None:
             np.testing.assert_array_equal(stored, cv2.resize(original, (width, height), interpolation=cv2.INTER_AREA))
         assert tuple(store.original_shapes[position]) == original.shape
         assert store.checksums[sample] == hashlib.sha256(path.read_bytes()).hexdigest()
-        assert store.positions[sample] == position
+        assert store.samples.index(sample) == position
 
 
 def test_area_shrinking_by_a_whole_factor_is_the_block_mean() -> None:

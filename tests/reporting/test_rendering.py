@@ -31,6 +31,7 @@ def column(fraction: float, *rows: Row) -> Column:
         unit="patient",
         cases=64,
         units=30,
+        shared_units=0,
         excluded={"Hernia": "no positive in test"},
         images="i",
         split="s",

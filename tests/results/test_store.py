@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -68,6 +69,22 @@ def test_success_forgets_the_failure_of_the_same_cell(tmp_path):
     store.put(record(), PREDICTIONS)
     assert store.failure("asked") is None
     assert [one.state for one in store.records()] == ["done"]
+
+
+def test_a_result_that_was_being_replaced_when_killed_is_still_there(tmp_path):
+    store = Store(tmp_path)
+    store.put(record(), PREDICTIONS)
+    (store.cells / "k1").rename(store.cells / ".k1.old")
+    assert store.get("k1") == record()
+    store.gc(caches=False)
+    assert [path.name for path in store.cells.iterdir()] == ["k1"]
+    pd.testing.assert_frame_equal(store.predictions("k1"), PREDICTIONS)
+
+
+def test_writers_of_one_key_do_not_disturb_each_other(tmp_path):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: Store(tmp_path).put(record(), PREDICTIONS), range(40)))
+    assert [path.name for path in Store(tmp_path).cells.iterdir()] == ["k1"]
 
 
 def test_a_full_disk_leaves_nothing_behind_and_keeps_the_rest(tmp_path, monkeypatch):

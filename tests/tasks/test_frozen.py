@@ -49,7 +49,8 @@ def make(images: int = 600, prevalence=(0.4, 0.3, 0.2), official: bool = True, s
 
 
 def cell(fraction: float = 1.0, split: str = "official", seed: int | None = None) -> Cell:
-    settings = {"classes": list(CLASSES), "smallest_fraction": fraction, "cut_validation": True}
+    settings = {"classes": list(CLASSES), "protocol": {"kind": "frozen"}}
+    settings |= {"smallest_fraction": fraction, "cut_validation": True} if fraction < 1 else {}
     return Cell("s", 1, "m", "nih", "classification", "frozen", split, fraction, seed, "macro_auroc", settings)
 
 
@@ -105,6 +106,27 @@ def test_five_folds_train_on_all_four_others_and_predict_everyone_once():
     scores = classification.score(outcome.predictions)
     assert scores["n"] == len(samples.table)
     assert scores["macro_auroc"] > 0.7
+
+
+def test_the_validation_part_of_the_other_folds_teaches_the_head_too():
+    features, samples = make(official=False)
+    fold = make_folds(samples, "cv5")[0]
+    samples.labels[np.concatenate([fold.train, fold.test]), 2] = 0
+    problem, outcome = run(features, samples, cell(split="cv5"))
+    assert set(problem.draws[0].train) == set(fold.train) | set(fold.val)
+    assert outcome.details["folds"][0]["untrained_classes"] == []
+    assert outcome.details["folds"][0]["images"]["val"] == 0
+
+
+def test_a_class_that_one_fold_alone_holds_scores_one_half_out_of_fold():
+    features, samples = make(official=False)
+    features = np.random.default_rng(9).standard_normal(features.shape).astype(np.float32)
+    fold = make_folds(samples, "cv5")[0]
+    samples.labels[:, 2] = 0
+    samples.labels[fold.test[:20], 2] = 1
+    _, outcome = run(features, samples, cell(split="cv5"))
+    assert outcome.details["folds"][0]["untrained_classes"] == ["Hernia"]
+    assert classification.score(outcome.predictions)["per_class"]["Hernia"]["auroc"] == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_class_without_a_training_positive_scores_one_half_and_is_named():

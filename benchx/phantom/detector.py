@@ -14,7 +14,6 @@ MAX_VALUE = 4095
 """Largest pixel value (12 bit)."""
 
 _CODES_PER_UNIT = 6000.0
-_MAX_LINE = 65535 / _CODES_PER_UNIT
 _PHOTONS_PER_MM2 = 9000.0
 _BLUR_MM = 0.35
 

@@ -19,15 +19,18 @@ PACKAGES = (
     "scikit-learn",
     "pandas",
     "opencv-python-headless",
+    "pydicom",
+    "python-gdcm",
+    "pillow",
+    "pyarrow",
 )
-PACKAGES_DATA = ("pydicom", "python-gdcm", "pillow", "pyarrow")
 
 
 @cache
 def package_versions() -> dict[str, str]:
     """Return the versions of the packages that compute the numbers."""
     found = {}
-    for name in PACKAGES + PACKAGES_DATA:
+    for name in PACKAGES:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

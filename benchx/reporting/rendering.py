@@ -109,15 +109,18 @@ def _interval(interval: Interval, form: str) -> str:
 
 
 def _remarks(columns: list[Column]) -> list[str]:
+    """Say what a reader of the scores should know; what holds for every method is said once."""
     lines = []
     for column in columns:
         share = f"{100 * column.fraction:g} %"
+        said: dict[str, list[str]] = defaultdict(list)
         for row in column.rows:
             if row.untrained:
-                lines.append(
-                    f"{row.method}, {share}: in some draw no training case to learn {', '.join(row.untrained)}"
-                )
+                said[f"in some draw no training case to learn {', '.join(row.untrained)}"].append(row.method)
             if row.unreadable:
-                lines.append(f"{row.method}, {share}: {row.unreadable} unreadable images left out")
-        lines += [f"{method}, {share}: no result ({why})" for method, why in column.absent.items()]
+                said[f"{row.unreadable} unreadable images left out"].append(row.method)
+        for text, methods in said.items():
+            of = "" if len(methods) == len(column.rows) else f" ({', '.join(methods)})"
+            lines.append(f"{share}{of}: {text}")
+        lines += [f"{share}, {method}: no result ({why})" for method, why in column.absent.items()]
     return ["\n".join(f"- {line}" for line in lines)] if lines else []

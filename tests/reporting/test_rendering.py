@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 
@@ -54,14 +55,21 @@ def test_markdown_says_scores_gaps_and_what_is_left_out(board):
     for said in (
         "64 test images of 30 patients, split official",
         "Hernia (no positive in test)",
-        "a, 100 %: in some draw no training case to learn Mass",
-        "b, 100 %: 2 unreadable images left out",
-        "gloria, 10 %: no result (out of memory)",
+        "100 % (a): in some draw no training case to learn Mass",
+        "100 % (b): 2 unreadable images left out",
+        "10 %, gloria: no result (out of memory)",
         "- rsna / classification / frozen / 1 %: not run",
     ):
         assert said in text
     assert "phantom" not in text
     assert text.index("| a ") < text.index("| b ")
+
+
+def test_what_holds_for_every_method_is_said_once(board):
+    whole = column(1.0, row("a", 0.8, untrained=("Mass",)), row("b", 0.7, behind=interval(-0.1), untrained=("Mass",)))
+    text = to_markdown(dataclasses.replace(board, columns=(whole,)))
+    assert text.count("no training case") == 1
+    assert "- 100 %: in some draw no training case to learn Mass" in text
 
 
 def test_json_is_complete_and_versioned(board, tmp_path):

@@ -79,14 +79,14 @@ def _root(
 def run(
     suite: Annotated[str, typer.Option(help="A suite's name, or a suite file.")],
     method: Annotated[list[str], typer.Option(help="A method, or a card file; give it again for more.")],
-    dataset: Annotated[list[str], typer.Option(help="Only this dataset; it must be there.")] = [],  # noqa: B006
-    task: Annotated[list[str], typer.Option(help="Only this task.")] = [],  # noqa: B006
-    protocol: Annotated[list[str], typer.Option(help="Only this protocol.")] = [],  # noqa: B006
-    fraction: Annotated[list[str], typer.Option(help="Only this label fraction: 0.01 or 1%.")] = [],  # noqa: B006
-    seed: Annotated[list[int], typer.Option(help="Only this seed.")] = [],  # noqa: B006
+    dataset: Annotated[list[str], typer.Option(help="Only this dataset; it must be there.")] = [],
+    task: Annotated[list[str], typer.Option(help="Only this task.")] = [],
+    protocol: Annotated[list[str], typer.Option(help="Only this protocol.")] = [],
+    fraction: Annotated[list[str], typer.Option(help="Only this label fraction: 0.01 or 1%.")] = [],
+    seed: Annotated[list[int], typer.Option(help="Only this seed.")] = [],
     data_root: DataRoot = None,
-    root: Roots = [],  # noqa: B006
-    checkpoint: Annotated[list[str], typer.Option(metavar="METHOD=FILE", help="Weights of one method.")] = [],  # noqa: B006
+    root: Roots = [],
+    checkpoint: Annotated[list[str], typer.Option(metavar="METHOD=FILE", help="Weights of one method.")] = [],
     store: StoreDir = Path("benchx-store"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
@@ -220,7 +220,7 @@ def phantom(
 
 
 @data_app.command()
-def check(dataset: str, data_root: DataRoot = None, root: Roots = [], json: Json = False) -> None:  # noqa: B006
+def check(dataset: str, data_root: DataRoot = None, root: Roots = [], json: Json = False) -> None:
     """Check a dataset: counts per split and class, missing and unreadable files, patients in two splits."""
     from benchx.datasets import get_dataset
     from benchx.datasets.check import check as check_files

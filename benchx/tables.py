@@ -53,7 +53,7 @@ def print_report(console: Console, report: Report) -> None:
         "missing files": report.missing,
         "unreadable files": tuple(f"{name} ({reason})" for name, reason in report.unreadable.items()),
         f"{report.unit}s in two parts": report.shared,
-        "split": (report.split_problem,) if report.split_problem else (),
+        "problems of the official split": (report.split_problem,) if report.split_problem else (),
     }
     for title, found in findings.items():
         listed = ": " + ", ".join(found[:10]) + (", ..." if len(found) > 10 else "") if found else ""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -14,6 +13,9 @@ from rich.console import Console
 from benchx import __version__
 from benchx.errors import BenchxError, UsageError
 from benchx.tables import print_json, print_rows
+
+if TYPE_CHECKING:
+    from benchx.progress import Bars, Silent
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 data_app = typer.Typer(no_args_is_help=True, help="Datasets: make a phantom, check a copy.")
@@ -98,7 +100,7 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a suite for one or more methods; finished cells are not run again."""
-    from benchx.request import check_names, request
+    from benchx.request import request
     from benchx.runs import make_workspace, run_request
 
     asked = request(
@@ -122,7 +124,6 @@ def run(
         skip_unreadable=skip_unreadable,
         progress=bars,
     )
-    check_names(asked, workspace)
     if dry_run:
         from benchx.estimate import forecast
 
@@ -133,7 +134,7 @@ def run(
         for line in plan.lines():
             out.print(line, highlight=False, markup=False)
         return None
-    with bars.running() if bars else nullcontext():
+    with bars.running():
         summary = run_request(asked, workspace, retry_failed=retry_failed, recompute=recompute, strict=strict)
     if json:
         print_json(out, {"counts": summary.counts, "store": str(store), "cells": summary.rows()})
@@ -180,8 +181,8 @@ def leaderboard(
 
     resolved = read_suite(suite)
     bars = _bars(quiet=json)
-    with bars.running() if bars else nullcontext():
-        board = build_board(resolved, Store(store), bars.stage("intervals") if bars else lambda done, total: None)
+    with bars.running():
+        board = build_board(resolved, Store(store), bars.stage("intervals"))
     files = write_board(board, out_dir or store / "leaderboards" / resolved.name)
     if json:
         return print_json(out, to_json(board))
@@ -213,7 +214,6 @@ def phantom(
     if dataset not in WRITERS:
         raise unknown_name("phantom layout", dataset, WRITERS)
     bars = _bars(quiet=False)
-    assert bars is not None
     with bars.running():
         WRITERS[dataset](out_dir, patients, seed, size, bars.stage(f"phantom {dataset}: patients"))
     out.print(f"{patients} simulated patients in {out_dir}", highlight=False, markup=False)
@@ -230,8 +230,8 @@ def check(dataset: str, data_root: DataRoot = None, root: Roots = [], json: Json
     get_dataset(dataset)
     bars = _bars(quiet=json)
     samples = find_data(dataset, data_root, _pairs(root, "--root"))
-    with bars.running() if bars else nullcontext():
-        report = check_files(samples, bars.stage(f"{dataset}: images") if bars else lambda done, total: None)
+    with bars.running():
+        report = check_files(samples, bars.stage(f"{dataset}: images"))
     print_json(out, report.to_dict()) if json else print_report(out, report)
     if not report.sound:
         raise typer.Exit(1)
@@ -283,10 +283,10 @@ def gc(
     out.print(f"{freed / 1e6:.1f} MB freed", highlight=False)
 
 
-def _bars(*, quiet: bool) -> Any:
-    from benchx.progress import Bars
+def _bars(*, quiet: bool) -> Bars | Silent:
+    from benchx.progress import Bars, Silent
 
-    return None if quiet else Bars(err)
+    return Silent() if quiet else Bars(err)
 
 
 def _pairs(values: list[str], option: str) -> Mapping[str, Path]:

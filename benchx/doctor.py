@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from benchx import __version__
 from benchx.datasets import DATASETS, find_root
 from benchx.errors import DataMissing, WeightsMissing
+from benchx.resources import environment_folder
 from benchx.results.environment import git_commit, package_versions
 
 
@@ -19,8 +19,8 @@ def diagnose(data_root: Path | None) -> list[dict[str, Any]]:
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    data = data_root or _environment("BENCHX_DATA")
-    weights = _environment("BENCHX_WEIGHTS")
+    data = data_root or environment_folder("BENCHX_DATA")
+    weights = environment_folder("BENCHX_WEIGHTS")
     rows = {
         "benchx": f"{__version__} ({git_commit() or 'no repository'})",
         "python": platform.python_version(),
@@ -33,10 +33,6 @@ def diagnose(data_root: Path | None) -> list[dict[str, Any]]:
         **_methods(weights),
     }
     return [{"what": key, "value": value} for key, value in rows.items()]
-
-
-def _environment(name: str) -> Path | None:
-    return Path(os.environ[name]) if os.environ.get(name) else None
 
 
 def _dataset(name: str, data_root: Path | None) -> str:

@@ -33,6 +33,11 @@ class Silent:
     def say(self, line: str) -> None:
         """Drop the line."""
 
+    @contextmanager
+    def running(self) -> Iterator[Silent]:
+        """Show nothing for the duration of a block."""
+        yield self
+
 
 class Bars:
     """Rich progress bars; where there is no terminal, a line when a stage is complete."""

@@ -1,7 +1,8 @@
-"""Where suite files and method cards are read from."""
+"""Where suite files and method cards are read from, and the folders that the environment names."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -20,3 +21,9 @@ def resource_dir(kind: str) -> Path:
     if packaged.is_dir():
         return packaged
     return _PACKAGE.parent / kind
+
+
+def environment_folder(variable: str) -> Path | None:
+    """Return the folder that an environment variable (BENCHX_DATA, BENCHX_WEIGHTS) names, or None."""
+    value = os.environ.get(variable)
+    return Path(value) if value else None

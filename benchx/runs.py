@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from benchx.datasets.samples import Samples
 from benchx.errors import BenchxError, UsageError
 from benchx.progress import Progress, Silent
 from benchx.request import Request, check_names, request
+from benchx.resources import environment_folder
 from benchx.results.store import Store
 from benchx.workspace import Workspace
 
@@ -126,7 +126,6 @@ def run(
         skip_unreadable=skip_unreadable,
         progress=progress,
     )
-    check_names(asked, workspace)
     return run_request(asked, workspace, retry_failed=retry_failed, recompute=recompute, strict=strict)
 
 
@@ -141,23 +140,29 @@ def make_workspace(
     skip_unreadable: bool,
     progress: Progress | None,
 ) -> Workspace:
-    """Resolve a run's places: explicit arguments first, then BENCHX_DATA and BENCHX_WEIGHTS."""
-    return Workspace(
+    """Resolve a run's places (explicit arguments first, then BENCHX_DATA and BENCHX_WEIGHTS) and check them.
+
+    Raises:
+        BenchxError: see `benchx.request.check_names`.
+    """
+    workspace = Workspace(
         store=Store(store),
         cards=asked.cards,
         roots={name: Path(path) for name, path in (roots or {}).items()},
-        data_root=_place(data_root, "BENCHX_DATA"),
+        data_root=_data_root(data_root),
         checkpoints={name: Path(path) for name, path in (checkpoints or {}).items()},
-        weights_root=_place(None, "BENCHX_WEIGHTS"),
+        weights_root=environment_folder("BENCHX_WEIGHTS"),
         device=resolve_device(device),
         skip_unreadable=skip_unreadable,
         progress=progress or Silent(),
     )
+    check_names(asked, workspace)
+    return workspace
 
 
 def find_data(dataset: str, data_root: PathLike | None, roots: Mapping[str, Path]) -> Samples:
     """Read one dataset from where a run would look for it, whether or not its images are all there."""
-    return get_dataset(dataset).read(find_root(dataset, roots, _place(data_root, "BENCHX_DATA")))
+    return get_dataset(dataset).read(find_root(dataset, roots, _data_root(data_root)))
 
 
 def resolve_device(device: str) -> str:
@@ -190,6 +195,5 @@ def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, rec
     return Summary(asked.suite.name, workspace.store.path, tuple(finished))
 
 
-def _place(given: PathLike | None, variable: str) -> Path | None:
-    value = given or os.environ.get(variable)
-    return Path(value) if value else None
+def _data_root(given: PathLike | None) -> Path | None:
+    return Path(given) if given else environment_folder("BENCHX_DATA")

@@ -69,7 +69,6 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
     started = time.perf_counter()
     key = None
     try:
-        workspace.weights(cell.method)
         key = cell_key(cell, workspace)
         stored = None if recompute else workspace.store.get(key)
         if stored is not None:
@@ -81,10 +80,9 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
         record = execute(cell, workspace)
         state = "run" if record.state == "done" else "not-applicable"
         return Finished(cell, state, key, record.reason, _primary(cell, record.scores))
-    except WeightsMissing as error:
-        return Finished(cell, "weights-missing", reason=f"{_one_line(error)}; {error.todo}", error=error)
-    except DataMissing as error:
-        return Finished(cell, "data-missing", reason=f"{_one_line(error)}; {error.todo}", error=error)
+    except (WeightsMissing, DataMissing) as error:
+        missing: CellState = "weights-missing" if isinstance(error, WeightsMissing) else "data-missing"
+        return Finished(cell, missing, reason=f"{_one_line(error)}; {error.todo}", error=error)
     except StoreError:
         raise
     except BenchxError as error:

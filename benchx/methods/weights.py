@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 
 from benchx.digests import digest_file, digest_json
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
 from benchx.methods.card import Card, PackageFile
+from benchx.resources import environment_folder
 
 
 def find_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -> Path | None:
@@ -58,8 +58,7 @@ def _in_package(card: Card, package: PackageFile) -> Path:
 
 def default_root() -> Path | None:
     """Return the weights root of the environment, BENCHX_WEIGHTS."""
-    root = os.environ.get("BENCHX_WEIGHTS")
-    return Path(root) if root else None
+    return environment_folder("BENCHX_WEIGHTS")
 
 
 def weights_digest(card: Card, path: Path | None) -> str:

@@ -21,7 +21,7 @@ from benchx.cell import execute, frozen_features
 from benchx.datasets import nih
 from benchx.datasets.samples import COLUMNS, Samples
 from benchx.datasets.splits import make_folds
-from benchx.phantom.writers import WRITERS
+from benchx.phantom.writers import write
 from benchx.planning import plan
 from benchx.protocols import Frozen
 from benchx.results.environment import peak_memory_bytes
@@ -45,7 +45,7 @@ protocols: {frozen: {input: {size: 224}}}
 def cost(patients: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        WRITERS["nih"](root / "nih", patients, 0, 256, lambda done, total: None)
+        write("nih", root / "nih", patients, 0, 256, lambda done, total: None)
         (root / "cost.yaml").write_text(SUITE)
         cells = plan(read_suite(str(root / "cost.yaml")), ["random-resnet50"])
         workspace = Workspace(store=Store(root / "store"), roots={"nih": root / "nih"})

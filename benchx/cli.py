@@ -201,21 +201,25 @@ def doctor(data_root: DataRoot = None, json: Json = False) -> None:
 
 @data_app.command()
 def phantom(
-    dataset: Annotated[str, typer.Argument(help="The official layout to write: nih or rsna.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the dataset.")],
+    layout: Annotated[str, typer.Argument(help="An official layout, or all: a data root with every dataset.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the dataset, or of all datasets.")],
     patients: Annotated[int, typer.Option(min=1)],
     seed: Annotated[int, typer.Option(min=0)] = 0,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images in pixels.")] = 512,
 ) -> None:
-    """Write a simulated dataset in the official layout: no patients, no download."""
+    """Write a simulated dataset in an official layout: no patients, no download."""
     from benchx.errors import unknown_name
-    from benchx.phantom.writers import WRITERS
+    from benchx.phantom.writers import LAYOUTS, write, write_all
 
-    if dataset not in WRITERS:
-        raise unknown_name("phantom layout", dataset, WRITERS)
+    if layout not in ("all", *LAYOUTS):
+        raise unknown_name("phantom layout", layout, ("all", *LAYOUTS))
     bars = _bars(quiet=False)
     with bars.running():
-        WRITERS[dataset](out_dir, patients, seed, size, bars.stage(f"phantom {dataset}: patients"))
+        stage = bars.stage(f"phantom {layout}: patients")
+        if layout == "all":
+            write_all(out_dir, patients, seed, size, stage)
+        else:
+            write(layout, out_dir, patients, seed, size, stage)
     out.print(f"{patients} simulated patients in {out_dir}", highlight=False, markup=False)
 
 

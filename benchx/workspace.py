@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -225,8 +225,7 @@ def _items(samples: Samples) -> list[tuple[str, Path]]:
 
 def _readable(samples: Samples, pixels: PixelStore) -> OpenDataset:
     keep = np.flatnonzero(~samples.table["sample"].isin(pixels.unreadable.keys()).to_numpy())
-    table = samples.table.iloc[keep].reset_index(drop=True)
-    return OpenDataset(replace(samples, table=table, labels=samples.labels[keep]), pixels, dict(pixels.unreadable))
+    return OpenDataset(samples.take(keep), pixels, dict(pixels.unreadable))
 
 
 def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:

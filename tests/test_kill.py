@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import benchx
-from benchx.phantom.writers import WRITERS
+from benchx.phantom.writers import write
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +46,7 @@ def outcome(store: Path) -> dict[str, tuple[object, object]]:
 
 
 def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path):
-    WRITERS["nih"](tmp_path / "data" / "nih", 60, 0, 96, lambda done, total: None)
+    write("nih", tmp_path / "data" / "nih", 60, 0, 96, lambda done, total: None)
     (tmp_path / "killed.yaml").write_text(SUITE)
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(command(tmp_path, "whole"), check=True, capture_output=True, env=environment)

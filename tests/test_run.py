@@ -12,7 +12,7 @@ import pytest
 import benchx
 from benchx.engines import local
 from benchx.errors import BenchxError, DataMissing, StoreError, UsageError, WeightsMissing
-from benchx.phantom.writers import WRITERS
+from benchx.phantom.writers import write
 from benchx.reporting.leaderboard import build_board
 from benchx.suites import read_suite
 
@@ -38,7 +38,7 @@ FINETUNE = (
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data")
-    WRITERS["nih"](root / "nih", 80, 3, 64, lambda done, total: None)
+    write("nih", root / "nih", 80, 3, 64, lambda done, total: None)
     return root
 
 
@@ -160,7 +160,7 @@ def test_a_split_that_cannot_be_made_fails_its_cells_only(data, tmp_path):
     broken = tmp_path / "nih"
     shutil.copytree(data / "nih", broken)
     (broken / "test_list.txt").unlink()
-    WRITERS["rsna"](tmp_path / "rsna", 60, 0, 64, lambda done, total: None)
+    write("rsna", tmp_path / "rsna", 60, 0, 64, lambda done, total: None)
     suite = tmp_path / "both.yaml"
     suite.write_text(SUITE.replace("rsna: null", "rsna: {split: official}").replace("[0.2, 1.0]", "[1.0]"))
     summary = benchx.run(str(suite), [METHOD], data_root=tmp_path, store=tmp_path / "s", device="cpu")

@@ -7,13 +7,13 @@ The published lists have no validation part; benchx takes one by patient hash (s
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv, read_list, refuse_blanks, refuse_duplicates
+from benchx.datasets.files import find_images, is_phantom, read_csv, read_list, refuse_blanks, refuse_duplicates
+from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError
 
 CLASSES = (
@@ -58,7 +58,7 @@ def read(root: Path) -> Samples:
     entries = read_csv(path, _REQUIRED)
     refuse_blanks(entries, ("Image Index", "Patient ID", "Follow-up #"), path)
     refuse_duplicates(entries["Image Index"], path)
-    found = _find_images(root)
+    found = find_images(root, ("images", "images_[0-9][0-9][0-9]/images"), (".png",))
     names = entries["Image Index"]
     patients = entries["Patient ID"]
     table = pd.DataFrame(
@@ -84,24 +84,6 @@ def read(root: Path) -> Samples:
         is_phantom(root),
         notes,
     )
-
-
-def _find_images(root: Path) -> dict[str, str]:
-    """Map image names to paths relative to the root."""
-    folders = [root / "images", *sorted(root.glob("images_[0-9][0-9][0-9]/images"))]
-    present = [folder for folder in folders if folder.is_dir()]
-    if not present:
-        raise DatasetError(
-            f"no image folder in {root}",
-            "expected images/ or images_001/images ... images_012/images",
-            "unpack the image archives beside the CSV",
-        )
-    return {
-        entry.name: os.path.relpath(entry.path, root)
-        for folder in present
-        for entry in os.scandir(folder)
-        if entry.name.endswith(".png")
-    }
 
 
 def _labels(findings: pd.Series, path: Path) -> np.ndarray:

@@ -7,13 +7,13 @@ an image: no patient id is published with the files, so the unit of intervals is
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.samples import Dataset, Samples, is_phantom, read_csv, refuse_blanks
+from benchx.datasets.files import find_images, is_phantom, read_csv, refuse_blanks, refuse_others
+from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError
 
 CLASSES = ("Pneumonia",)
@@ -31,13 +31,7 @@ def read(root: Path) -> Samples:
     path = root / TABLE
     rows = read_csv(path, ("patientId", "x", "y", "width", "height", "Target"))
     refuse_blanks(rows, ("patientId",), path)
-    wrong = rows.index[~rows["Target"].isin(["0", "1"])]
-    if len(wrong):
-        raise DatasetError(
-            f"{path}, line {int(wrong[0]) + 2}: Target is '{rows['Target'].iloc[wrong[0]]}'",
-            "it must be 0 (no opacity) or 1 (opacity)",
-            "use the file as published",
-        )
+    refuse_others(rows["Target"], ("0", "1"), path)
     targets = rows.groupby("patientId", sort=False)["Target"]
     conflicting = targets.nunique()
     conflicting = conflicting[conflicting > 1]
@@ -49,12 +43,7 @@ def read(root: Path) -> Samples:
         )
     labels = targets.first()
     names = pd.Series(labels.index.to_numpy(dtype=object))
-    folder = root / FOLDER
-    if not folder.is_dir():
-        raise DatasetError(
-            f"no folder {FOLDER} in {root}", "the images are read from there", "unpack the image archive"
-        )
-    present = {entry.name for entry in os.scandir(folder)}
+    present = find_images(root, (FOLDER,), (".dcm",))
     files = names + ".dcm"
     table = pd.DataFrame({"sample": names, "image": FOLDER + "/" + files, "official": ""})
     for column in ("patient", "study", "view", "sex", "age"):
@@ -65,7 +54,7 @@ def read(root: Path) -> Samples:
         table,
         labels.to_numpy().astype(np.float32)[:, None],
         CLASSES,
-        tuple(names[~files.isin(present)]),
+        tuple(names[~files.isin(present.keys())]),
         is_phantom(root),
         publishes_split=False,
     )

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from benchx.errors import DatasetError
+from benchx.datasets.regions import Region, draw
 
 COLUMNS = ("sample", "patient", "study", "view", "sex", "age", "image", "official")
 """Columns of `Samples.table`; all but `sample`, `image` and `official` may be null.
 
 `sample` is the unique id, `image` the path relative to the root, `official` the published split
 (`train`, `val`, `test`, or empty where the source publishes none; a published train+val list without
-a validation part counts as `train`).
+a validation part counts as `train`). One row is one image: the images of one study share `study`.
 """
 
 Unit = Literal["patient", "study", "image"]
+Uncertain = Literal["unknown", "positive", "negative"]
+"""What a label that its source calls uncertain counts as."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The sections of a radiology report that are used; its text is never shown by printing it."""
+
+    findings: str | None = field(default=None, repr=False)
+    impression: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,11 @@ class Samples:
         phantom: whether the files were written by the simulator and hold no patient.
         notes: what a reader should know of these files, one sentence each.
         publishes_split: whether the source publishes which images are for training and which for testing.
+        uncertain: bool [N, C], labels that the source calls uncertain (NaN in `labels`), where it does so.
+        reports: the report of every sample that has one; images of one study share theirs.
+        regions: what is outlined on every sample whose outlines are known; an empty tuple says that there is
+            nothing, a sample without an entry was not outlined.
+        mask_classes: the K names that `regions` use.
     """
 
     dataset: str
@@ -48,10 +63,17 @@ class Samples:
     phantom: bool = False
     notes: tuple[str, ...] = ()
     publishes_split: bool = True
+    uncertain: np.ndarray | None = None
+    reports: Mapping[str, Report] = field(default_factory=dict, repr=False)
+    regions: Mapping[str, tuple[Region, ...]] = field(default_factory=dict, repr=False)
+    mask_classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if set(self.table.columns) != set(COLUMNS) or self.labels.shape != (len(self.table), len(self.classes)):
+        shape = (len(self.table), len(self.classes))
+        if set(self.table.columns) != set(COLUMNS) or self.labels.shape != shape:
             raise ValueError(f"the table needs the columns {COLUMNS} and one row of labels per sample")
+        if self.uncertain is not None and self.uncertain.shape != shape:
+            raise ValueError("uncertain needs one value per label")
 
     @property
     def unit(self) -> Unit:
@@ -66,14 +88,57 @@ class Samples:
         column = {"patient": "patient", "study": "study", "image": "sample"}[self.unit]
         return self.table[column].astype(str).to_numpy()
 
+    def take(self, rows: np.ndarray) -> Samples:
+        """Return the samples of some rows (int [n]), in that order."""
+        table = self.table.iloc[rows].reset_index(drop=True)
+        uncertain = None if self.uncertain is None else self.uncertain[rows]
+        return replace(self, table=table, labels=self.labels[rows], uncertain=uncertain)
+
     def sorted(self) -> Samples:
         """Return the same samples in the order of their ids, so that no number depends on the order of a file."""
-        order = np.argsort(self.table["sample"].to_numpy(str), kind="stable")
-        return replace(self, table=self.table.iloc[order].reset_index(drop=True), labels=self.labels[order])
+        return self.take(np.argsort(self.table["sample"].to_numpy(str), kind="stable"))
 
     def class_labels(self, classes: tuple[str, ...]) -> np.ndarray:
         """Return the label columns of some classes, float32 [N, len(classes)], in that order."""
         return self.labels[:, [self.classes.index(name) for name in classes]]
+
+    def count_uncertain_as(self, policy: Uncertain) -> Samples:
+        """Return the samples with uncertain labels as unknown (NaN), 1 or 0 (U-Ignore, U-Ones, U-Zeros of
+        Irvin et al., CheXpert, AAAI 2019)."""
+        if self.uncertain is None or policy == "unknown":
+            return self
+        value = np.float32(policy == "positive")
+        return replace(self, labels=np.where(self.uncertain, value, self.labels))
+
+    def masks(self, sample: str, height: int, width: int) -> np.ndarray:
+        """Draw what is outlined on a sample.
+
+        Args:
+            height, width: of the sample's original image, pixels.
+
+        Returns:
+            uint8 [K, height, width] of 0 and 1, one layer per name of `mask_classes`.
+
+        Raises:
+            KeyError: the sample's outlines are not known.
+            DatasetError: an outline does not fit the image.
+        """
+        return draw(self.regions[sample], self.mask_classes, height, width, self.root)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Images that a dataset shares with another one.
+
+    Attributes:
+        dataset: the other one.
+        what: which images, in a few words.
+        source: who says so.
+    """
+
+    dataset: str
+    what: str
+    source: str
 
 
 @dataclass(frozen=True)
@@ -83,10 +148,14 @@ class Dataset:
     Attributes:
         name: the folder name under a data root and the name on the command line.
         title, licence, source, citation, size: for people.
+        access: what it takes to get the files: `open`, `registration` or `credentialed`.
         tasks: the tasks it can serve.
         family: datasets of one family come from one source of images.
         classes: the class names of its classification task.
         read: builds `Samples` from the official files under a root.
+        mask_classes: the names of what is outlined in it.
+        overlaps: known shared images with other datasets.
+        read_benchx_2024: the same as BenchX reads it, faults included, where that differs from `read`.
     """
 
     name: str
@@ -99,73 +168,7 @@ class Dataset:
     family: str
     classes: tuple[str, ...]
     read: Callable[[Path], Samples]
-
-
-def read_csv(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
-    """Read an official CSV as strings (empty = null), checking that the columns are there.
-
-    Byte-order marks and CRLF line ends are accepted.
-
-    Raises:
-        DatasetError: the file is missing, is not a table, or lacks a column (it names those found).
-    """
-    if not path.is_file():
-        raise DatasetError(
-            f"{path.name} is not in {path.parent}",
-            "the dataset is read from its official files, as published",
-            "point --root DATASET=DIR at the folder that holds this file",
-        )
-    try:
-        table = pd.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False, na_values=[""])
-    except (ValueError, UnicodeDecodeError) as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise DatasetError(f"{path} cannot be read as a CSV", reason, "download the file again") from error
-    if table.empty:
-        raise DatasetError(f"{path} holds no rows", "only its header is there", "download the file again")
-    lacking = [name for name in required if name not in table.columns]
-    if lacking:
-        raise DatasetError(
-            f"{path} has no column {', '.join(repr(name) for name in lacking)}",
-            f"found: {', '.join(map(str, table.columns))}",
-            "use the file as published, with its original header",
-        )
-    return table
-
-
-def refuse_blanks(table: pd.DataFrame, columns: tuple[str, ...], path: Path) -> None:
-    """Raise a DatasetError when one of some columns is empty on a row."""
-    for name in columns:
-        blank = table.index[table[name].isna()]
-        if len(blank):
-            raise DatasetError(
-                f"{path}, line {int(blank[0]) + 2}: '{name}' is empty",
-                f"{len(blank)} rows have none, and it decides who is trained and tested on",
-                "use the file as published",
-            )
-
-
-def refuse_duplicates(ids: pd.Series, path: Path) -> None:
-    """Raise a DatasetError when an id stands on more than one row."""
-    repeated = ids[ids.duplicated(keep=False)]
-    if len(repeated):
-        first = repeated.iloc[0]
-        rows = [int(row) + 2 for row in repeated.index[repeated == first]]
-        raise DatasetError(
-            f"{path} lists {repeated.nunique()} image ids more than once, first '{first}'",
-            f"it stands on lines {', '.join(map(str, rows))}; which labels hold is undecidable",
-            "use the file as published, or remove the surplus rows",
-        )
-
-
-def read_list(path: Path) -> list[str]:
-    """Read a split list: one id per line, blank lines skipped, CRLF and byte-order marks accepted."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path} is not a text file", str(error), "download the file again") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
-def is_phantom(root: Path) -> bool:
-    """Whether a dataset root was written by the phantom simulator."""
-    return (root / "PHANTOM.json").is_file()
+    access: Literal["open", "registration", "credentialed"] = "open"
+    mask_classes: tuple[str, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    read_benchx_2024: Callable[[Path], Samples] | None = None

@@ -87,7 +87,7 @@ def test_missing_csv_and_missing_images_are_named(tmp_path, write_nih):
         nih.read(tmp_path)
     root = write_nih(ROWS)
     (root / "images").rename(root / "pictures")
-    with pytest.raises(DatasetError, match="no image folder"):
+    with pytest.raises(DatasetError, match="no folder images or images_"):
         nih.read(root)
 
 

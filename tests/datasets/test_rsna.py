@@ -47,5 +47,5 @@ def test_missing_folder_and_file_are_named(tmp_path):
     with pytest.raises(DatasetError, match="stage_2_train_labels.csv is not in"):
         rsna.read(tmp_path)
     (tmp_path / "stage_2_train_labels.csv").write_text(HEADER + "a,,,,,0\n")
-    with pytest.raises(DatasetError, match="no folder stage_2_train_images"):
+    with pytest.raises(DatasetError, match="no folder stage_2_train_images in"):
         rsna.read(tmp_path)

@@ -8,7 +8,7 @@ from official_files import certificate, saved
 
 import benchx
 from benchx.methods.card import read_card
-from benchx.phantom.writers import WRITERS
+from benchx.phantom.writers import write
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ protocols:
 def test_a_published_method_runs_through_both_protocols(method, tmp_path):
     tensors = {name: keyed_tensor(name, shape) for name, shape in certificate(method)["tensors"].items()}
     checkpoint = saved(tmp_path / "official.pth", tensors, tuple(read_card(method).layout.container))
-    WRITERS["rsna"](tmp_path / "rsna", 40, 0, 96, lambda done, total: None)
+    write("rsna", tmp_path / "rsna", 40, 0, 96, lambda done, total: None)
     (tmp_path / "published.yaml").write_text(SUITE)
     summary = benchx.run(
         str(tmp_path / "published.yaml"),

@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from benchx.errors import UsageError
+from benchx.phantom import writers
 from benchx.phantom.findings import NIH_FINDINGS
 from benchx.phantom.patients import make_patient
 from benchx.phantom.render import render
-from benchx.phantom.writers import WRITERS
+from benchx.phantom.writers import LAYOUTS
 from benchx.phantom.writers.root import MARKER
 
 PATIENTS, SEED, SIZE = 18, 6, 64
@@ -22,7 +23,7 @@ PATIENTS, SEED, SIZE = 18, 6, 64
 
 def write(name, out, patients=PATIENTS, seed=SEED):
     steps = []
-    WRITERS[name](out, patients, seed, SIZE, lambda done, total: steps.append((done, total)))
+    writers.write(name, out, patients, seed, SIZE, lambda done, total: steps.append((done, total)))
     return steps
 
 
@@ -138,7 +139,7 @@ def test_rsna_files_are_baseline_jpeg_dicom(rsna):
         assert data.pixel_array.std() > 20
 
 
-@pytest.mark.parametrize("name", sorted(WRITERS))
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_a_second_run_writes_the_same_bytes(name, nih, rsna):
     root = {"nih": nih, "rsna": rsna}[name]
     before = contents(root)
@@ -159,7 +160,7 @@ def test_more_patients_keep_the_first_ones(nih, tmp_path):
     assert all(many[name] == data for name, data in few.items() if name.endswith(".png"))
 
 
-@pytest.mark.parametrize("name", sorted(WRITERS))
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_refuses_to_write_among_other_files(name, tmp_path):
     precious = tmp_path / "images" / "00000001_000.png"
     precious.parent.mkdir()

@@ -6,8 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchx.phantom.writers import nih, rsna
+from benchx.phantom.writers.layout import Layout
+from benchx.phantom.writers.writing import write_layouts
 
-Writer = Callable[[Path, int, int, int, Callable[[int, int], None]], None]
+LAYOUTS: dict[str, Layout] = {name: layout for module in (nih, rsna) for name, layout in module.LAYOUTS.items()}
+"""By name. A layout named as its dataset is the one that `benchx data phantom all` writes; the others are the
+further forms in which that dataset is published."""
 
-WRITERS: dict[str, Writer] = {"nih": nih.write, "rsna": rsna.write}
-"""By dataset name: `write(out, patients, seed, size, on_progress)`."""
+
+def write(layout: str, out: Path, patients: int, seed: int, size: int, on_progress: Callable[[int, int], None]) -> None:
+    """Write one layout into a folder; see `write_layouts`."""
+    write_layouts(LAYOUTS, {layout: out}, patients, seed, size, on_progress)
+
+
+def write_all(out: Path, patients: int, seed: int, size: int, on_progress: Callable[[int, int], None]) -> None:
+    """Write a data root: one folder per dataset, named by it; see `write_layouts`."""
+    roots = {name: out / name for name, layout in LAYOUTS.items() if name == layout.dataset}
+    write_layouts(LAYOUTS, roots, patients, seed, size, on_progress)

@@ -1,18 +1,20 @@
-"""NIH ChestX-ray14 as published (Wang et al., CVPR 2017; the 2020 release of its table)."""
+"""NIH ChestX-ray14 as published (Wang et al., CVPR 2017; the 2020 release of its table).
+
+Two patients of nine are test patients (the official lists hold 23 % of the images), chosen by their number, so
+that a larger phantom keeps the split of a smaller one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from benchx.phantom.patients import Patient, make_patient
-from benchx.phantom.render import Radiograph, render
-from benchx.phantom.writers.root import for_each_patient, open_root, write_lines, write_whole
+from benchx.phantom.patients import Patient
+from benchx.phantom.render import Radiograph
+from benchx.phantom.writers.encoding import encode_png, to_8_bit
+from benchx.phantom.writers.layout import Layout, Views
+from benchx.phantom.writers.root import write_lines, write_whole
 
 ENTRY_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
@@ -42,49 +44,23 @@ class _Row(NamedTuple):
     test: bool
 
 
-def write(out: Path, patients: int, seed: int, size: int, on_progress: Callable[[int, int], None]) -> None:
-    """Write `images/`, the table of entries, the table of boxes and the two split lists.
-
-    Two patients of nine are test patients (the official lists hold 23 % of the images), chosen by their
-    number, so that a larger phantom keeps the split of a smaller one.
-
-    Args:
-        out: new or empty folder, or one that an interrupted run of the same phantom left.
-        patients: how many.
-        seed: seed of the population.
-        size: pixels along each side of the 8-bit PNG files.
-        on_progress: called with (patients done, patients).
-
-    Raises:
-        UsageError: `out` holds something else.
-    """
-    open_root(out, "nih", patients, seed, size)
-    images = out / "images"
-    images.mkdir(exist_ok=True)
-    rows = for_each_patient(
-        patients, lambda index: _write_patient(images, make_patient(seed, index), size), on_progress
-    )
-    write_lines(out / "BBox_List_2017.csv", [BOX_HEADER, *(line for row in rows for line in row.boxes)])
-    write_lines(out / "train_val_list.txt", [row.image for row in rows if not row.test])
-    write_lines(out / "test_list.txt", [row.image for row in rows if row.test])
-    write_lines(out / "Data_Entry_2017_v2020.csv", [ENTRY_HEADER, *(row.entry for row in rows)])
-
-
-def to_8_bit(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """Keep the upper 8 of 12 bits."""
-    return (pixels >> 4).astype(np.uint8)
-
-
-def _write_patient(images: Path, patient: Patient, size: int) -> list[_Row]:
+def _write_patient(root: Path, views: Views) -> list[_Row]:
+    patient = views.patient
     rows = []
     for follow_up, number in enumerate(patient.frontal):
-        radiograph = render(patient, number, size)
+        radiograph = views[number]
         name = f"{patient.index:08d}_{follow_up:03d}.png"
-        _, code = cv2.imencode(".png", to_8_bit(radiograph.pixels))
-        write_whole(images / name, code.tobytes())
+        write_whole(root / "images" / name, encode_png(to_8_bit(radiograph.pixels)))
         test = patient.index % 9 in _TEST_OF_NINE
         rows.append(_Row(name, _entry(name, follow_up, patient, radiograph), _boxes(name, radiograph), test))
     return rows
+
+
+def _write_tables(root: Path, rows: Sequence[_Row]) -> None:
+    write_lines(root / "BBox_List_2017.csv", [BOX_HEADER, *(line for row in rows for line in row.boxes)])
+    write_lines(root / "train_val_list.txt", [row.image for row in rows if not row.test])
+    write_lines(root / "test_list.txt", [row.image for row in rows if row.test])
+    write_lines(root / "Data_Entry_2017_v2020.csv", [ENTRY_HEADER, *(row.entry for row in rows)])
 
 
 def _entry(name: str, follow_up: int, patient: Patient, radiograph: Radiograph) -> str:
@@ -101,3 +77,6 @@ def _boxes(name: str, radiograph: Radiograph) -> list[str]:
         for finding, *box in radiograph.boxes
         if finding in BOX_NAMES
     ]
+
+
+LAYOUTS = {"nih": Layout("nih", _write_patient, _write_tables)}

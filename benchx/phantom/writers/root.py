@@ -1,21 +1,16 @@
-"""The folder of a phantom dataset: refuse real data, write files whole, render patients in parallel."""
+"""The folder of a phantom dataset: refuse real data, write files whole."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 from benchx.errors import UsageError
 
 MARKER = "PHANTOM.json"
 PHANTOM_VERSION = 1
 """Raised by hand when the simulator's images or labels change."""
-
-Row = TypeVar("Row")
 
 
 def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> None:
@@ -58,7 +53,6 @@ def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> N
             "two phantoms in one folder would mix their images",
             "delete the folder, or give --out another one",
         )
-    out.mkdir(parents=True, exist_ok=True)
     write_whole(marker, _dump(wanted).encode())
 
 
@@ -67,7 +61,8 @@ def _dump(value: dict[str, object]) -> str:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file so that it is there whole or not at all; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = _partial(path)
     partial.write_bytes(content)
     os.replace(partial, path)
@@ -80,24 +75,3 @@ def _partial(path: Path) -> Path:
 def write_lines(path: Path, lines: list[str]) -> None:
     """Write text lines, each ended by a newline."""
     write_whole(path, "".join(f"{line}\n" for line in lines).encode())
-
-
-def for_each_patient(
-    patients: int, work: Callable[[int], list[Row]], on_progress: Callable[[int, int], None]
-) -> list[Row]:
-    """Run `work` for patients 1 to n on all cores.
-
-    Args:
-        patients: how many.
-        work: writes one patient's images and returns its rows.
-        on_progress: called with (patients done, patients) after each.
-
-    Returns:
-        All rows in the order of the patients, whatever the order in which they were finished.
-    """
-    rows: list[Row] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done, part in enumerate(pool.map(work, range(1, patients + 1)), 1):
-            rows.extend(part)
-            on_progress(done, patients)
-    return rows

@@ -1,0 +1,228 @@
+"""Reading official files: tables, lists and folders of images, with one clear error for what does not fit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchx.errors import DatasetError
+
+_SHOWN = 8
+
+
+def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", header: bool = True) -> pd.DataFrame:
+    """Read an official table as strings (empty = null), checking that the columns are there.
+
+    Byte-order marks, CRLF line ends and gzip (by the suffix) are accepted; blanks around column names go.
+
+    Args:
+        required: columns that must be there; without a header line, the names of all columns in order.
+
+    Raises:
+        DatasetError: the file is missing, is not a table, or lacks a column (it names those found).
+    """
+    if not path.is_file():
+        raise DatasetError(
+            f"{path.name} is not in {path.parent}",
+            f"the dataset is read from its official files; {_found_in(path.parent)}",
+            "point --root DATASET=DIR at the folder that holds this file",
+        )
+    try:
+        table = pd.read_csv(
+            path,
+            dtype=str,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
+            sep=separator,
+            header=0 if header else None,
+            names=None if header else list(required),
+        )
+    except (ValueError, UnicodeDecodeError, OSError, EOFError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise DatasetError(f"{path} cannot be read as a CSV", reason, "download the file again") from error
+    if table.empty:
+        raise DatasetError(f"{path} holds no rows", "only its header is there", "download the file again")
+    table.columns = table.columns.str.strip()
+    lacking = [name for name in required if name not in table.columns]
+    if lacking:
+        raise DatasetError(
+            f"{path} has no column {', '.join(repr(name) for name in lacking)}",
+            f"found: {', '.join(map(str, table.columns))}",
+            "use the file as published, with its original header",
+        )
+    return table
+
+
+def refuse_blanks(table: pd.DataFrame, columns: Iterable[str], path: Path) -> None:
+    """Raise a DatasetError when one of some columns is empty on a row."""
+    for name in columns:
+        blank = table.index[table[name].isna()]
+        if len(blank):
+            raise DatasetError(
+                f"{path}, line {int(blank[0]) + 2}: '{name}' is empty",
+                f"{len(blank)} rows have none, and it decides who is trained and tested on",
+                "use the file as published",
+            )
+
+
+def refuse_others(column: pd.Series, allowed: Iterable[str], path: Path) -> None:
+    """Raise a DatasetError when a column holds a value (null included) that is not one of those allowed."""
+    wrong = column.index[~column.isin(list(allowed))]
+    if len(wrong):
+        value = column[wrong[0]]
+        raise DatasetError(
+            f"{path}, line {int(wrong[0]) + 2}: {column.name} is " + ("empty" if pd.isna(value) else f"'{value}'"),
+            f"it must be one of: {', '.join(allowed)}",
+            "use the file as published",
+        )
+
+
+def refuse_duplicates(ids: pd.Series, path: Path) -> None:
+    """Raise a DatasetError when an id stands on more than one row."""
+    repeated = ids[ids.duplicated(keep=False)]
+    if len(repeated):
+        first = repeated.iloc[0]
+        rows = [int(row) + 2 for row in repeated.index[repeated == first]]
+        raise DatasetError(
+            f"{path} lists {repeated.nunique()} image ids more than once, first '{first}'",
+            f"it stands on lines {', '.join(map(str, rows))}; which labels hold is undecidable",
+            "use the file as published, or remove the surplus rows",
+        )
+
+
+def read_numbers(column: pd.Series, path: Path) -> pd.Series:
+    """Return a column of texts as floats, NaN where it is empty.
+
+    Raises:
+        DatasetError: a text is not a finite number.
+    """
+    numbers = pd.to_numeric(column, errors="coerce")
+    wrong = column.index[column.notna() & ~numbers.abs().lt(float("inf"))]
+    if len(wrong):
+        raise DatasetError(
+            f"{path}, line {int(wrong[0]) + 2}: {column.name} is '{column[wrong[0]]}'",
+            "it must be a number",
+            "use the file as published",
+        )
+    return numbers.astype(float)
+
+
+def read_list(path: Path) -> list[str]:
+    """Read a split list: one id per line, blank lines skipped, CRLF and byte-order marks accepted."""
+    if not path.is_file():
+        raise DatasetError(f"{path.name} is not in {path.parent}", _found_in(path.parent), "download the file again")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path} is not a text file", str(error), "download the file again") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def refuse_unknown(listed: Sequence[str], known: Iterable[str], path: Path, of: str) -> None:
+    """Raise a DatasetError when a split list names an id that a table does not hold."""
+    names = set(known)
+    unknown = [(number, name) for number, name in enumerate(listed, start=1) if name not in names]
+    if unknown:
+        number, name = unknown[0]
+        raise DatasetError(
+            f"{path}, entry {number}: '{name}' is not in {of}",
+            f"{len(unknown)} of {len(listed)} listed ids are unknown, so list and table belong to different releases",
+            "use both as published, of the same release",
+        )
+
+
+def first_of(root: Path, names: Sequence[str]) -> Path:
+    """Return the first of some relative paths that exists under a root, else the first name's path."""
+    return next((root / name for name in names if (root / name).exists()), root / names[0])
+
+
+def find_images(root: Path, folders: Sequence[str], suffixes: Sequence[str], *, deep: bool = False) -> dict[str, str]:
+    """Map the names of image files to their paths relative to the root, forward slashes.
+
+    Args:
+        folders: relative to the root, those that exist are searched; `*` stands for any name.
+        suffixes: of files, with the dot, lower case; compared whatever the case.
+        deep: whether subfolders are searched too.
+
+    Raises:
+        DatasetError: none of the folders exists, a name stands in two of them, or a link leads out of the root.
+    """
+    present = [folder for pattern in folders for folder in sorted(root.glob(pattern)) if folder.is_dir()]
+    if not present:
+        raise DatasetError(
+            f"no folder {' or '.join(folders)} in {root}",
+            f"the images are read from there; {_found_in(root)}",
+            "unpack the image archives there, or point --root DATASET=DIR at the folder that holds it",
+        )
+    inside, found = root.resolve(), dict[str, str]()
+    for folder in present:
+        refuse_link_out(folder, inside)
+        for entry in _files(folder, inside, deep):
+            if not entry.name.lower().endswith(tuple(suffixes)):
+                continue
+            path = os.path.relpath(entry.path, root).replace(os.sep, "/")
+            if entry.name in found:
+                raise DatasetError(
+                    f"{entry.name} stands in two folders of {root}: {found[entry.name]} and {path}",
+                    "which of them is meant cannot be told",
+                    "remove one",
+                )
+            found[entry.name] = path
+    return found
+
+
+def by_stem(found: dict[str, str]) -> dict[str, str]:
+    """Map names without their suffix to paths.
+
+    Raises:
+        DatasetError: two files differ in their suffix only.
+    """
+    stems: dict[str, str] = {}
+    for name, path in found.items():
+        stem = name.rsplit(".", 1)[0]
+        if stem in stems:
+            raise DatasetError(
+                f"'{stem}' is there with two suffixes: {stems[stem]} and {path}",
+                "which of the two files is meant cannot be told",
+                "remove one",
+            )
+        stems[stem] = path
+    return stems
+
+
+def refuse_link_out(path: Path, inside: Path) -> None:
+    """Raise a DatasetError when a path is a symbolic link to a place outside a resolved folder."""
+    if path.is_symlink() and not path.resolve().is_relative_to(inside):
+        raise DatasetError(
+            f"{path} is a link to {path.resolve()}, outside {inside}",
+            "a dataset's files must lie under its root, so that a copy of the root is a copy of the data",
+            "point --root DATASET=DIR at the real folder, or link the whole root instead",
+        )
+
+
+def is_phantom(root: Path) -> bool:
+    """Whether a dataset root was written by the phantom simulator."""
+    return (root / "PHANTOM.json").is_file()
+
+
+def _files(folder: Path, inside: Path, deep: bool) -> Iterator[os.DirEntry[str]]:
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_symlink():
+            refuse_link_out(Path(entry.path), inside)
+        if not entry.is_dir():
+            yield entry
+        elif deep:
+            yield from _files(Path(entry.path), inside, deep)
+
+
+def _found_in(folder: Path) -> str:
+    """Say what a folder holds, for errors."""
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
+    more = ", ..." if len(names) > _SHOWN else ""
+    return f"found there: {', '.join(names[:_SHOWN])}{more}" if names else "found there: nothing"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ def encode_dicom(
     instance: str,
     study: str,
     series: str,
-    header: dict[str, object],
+    header: Mapping[str, object],
     jpeg: bool = False,
     inverted: bool = False,
 ) -> bytes:

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from benchx.cell import execute, frozen_features
-from benchx.datasets import nih
+from benchx.datasets.readers import nih
 from benchx.datasets.samples import COLUMNS, Samples
 from benchx.datasets.splits import make_folds
 from benchx.phantom.writers import write
-from benchx.planning import plan
+from benchx.planning import Reading, plan
 from benchx.protocols import Frozen
 from benchx.results.environment import peak_memory_bytes
 from benchx.results.store import Store
@@ -49,7 +49,7 @@ def cost(patients: int) -> None:
         (root / "cost.yaml").write_text(SUITE)
         cells = plan(read_suite(str(root / "cost.yaml")), ["random-resnet50"])
         workspace = Workspace(store=Store(root / "store"), roots={"nih": root / "nih"})
-        images = len(workspace.dataset("nih", 256).samples.table)
+        images = len(workspace.dataset(Reading("nih", "official", "unknown", 256)).samples.table)
         workspace.weights("random-resnet50")
         protocol = Frozen.model_validate(cells[0].settings["protocol"])
         started = time.perf_counter()

@@ -31,8 +31,8 @@ from benchx.workspace import Workspace, input_spec
 def cell_key(cell: Cell, workspace: Workspace) -> str:
     """Return the key of a cell's result; decodes the dataset's pixels if that has not been done."""
     weights = workspace.weights(cell.method)
-    dataset = workspace.dataset(cell.dataset, cell.settings["short_side"])
-    split = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
+    dataset = workspace.dataset(cell.reading)
+    split = workspace.folds(cell.reading)
     return cell.key(card=weights.card.numerics(), weights=weights.digest, dataset=dataset.digest, split=split.digest)
 
 
@@ -47,8 +47,8 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     """
     started = time.perf_counter()
     key = cell_key(cell, workspace)
-    dataset = workspace.dataset(cell.dataset, cell.settings["short_side"])
-    split = workspace.folds(cell.dataset, cell.settings["short_side"], cell.split)
+    dataset = workspace.dataset(cell.reading)
+    split = workspace.folds(cell.reading)
     try:
         problem = classification.pose(cell, dataset.samples, split.folds)
     except NotApplicable as why:
@@ -77,7 +77,7 @@ def _adapt(problem: classification.Problem, workspace: Workspace, key: str) -> O
     spec = _input(cell, tuned, workspace)
     fit = finetuned_fit(
         lambda: workspace.load_encoder(cell.method, spec.size),
-        workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels,
+        workspace.dataset(cell.reading).pixels,
         spec,
         tuned,
         device=workspace.device,
@@ -94,7 +94,7 @@ def cell_feature_folder(cell: Cell, protocol: Frozen, workspace: Workspace) -> P
         workspace.store.cache,
         card=weights.card.numerics(),
         weights=weights.digest,
-        pixels=workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels.digest,
+        pixels=workspace.dataset(cell.reading).pixels.digest,
         spec=_input(cell, protocol, workspace),
         device=workspace.device,
         batch=protocol.feature_batch,
@@ -106,7 +106,7 @@ def frozen_features(cell: Cell, protocol: Frozen, workspace: Workspace) -> np.nd
     spec = _input(cell, protocol, workspace)
     return extract(
         lambda: workspace.load_encoder(cell.method, spec.size),
-        workspace.dataset(cell.dataset, cell.settings["short_side"]).pixels,
+        workspace.dataset(cell.reading).pixels,
         spec,
         cell_feature_folder(cell, protocol, workspace),
         device=workspace.device,
@@ -128,11 +128,8 @@ def make_record(
 ) -> Record:
     """Put a cell's outcome and its provenance into a record, from what the workspace has found so far."""
     card, weights = workspace.card(cell.method), workspace.known_weights(cell.method)
-    samples, dataset = (
-        workspace.known_samples(cell.dataset),
-        workspace.opened(cell.dataset, cell.settings["short_side"]),
-    )
-    split = workspace.known_split(cell.dataset, cell.settings["short_side"], cell.split)
+    samples, dataset = workspace.known_samples(cell.reading), workspace.opened(cell.reading)
+    split = workspace.known_split(cell.reading)
     provenance = Provenance(
         checkpoint=weights.path.name if weights and weights.path else None,
         weights=weights.digest if weights else None,

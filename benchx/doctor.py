@@ -37,7 +37,7 @@ def diagnose(data_root: Path | None) -> list[dict[str, Any]]:
 
 def _dataset(name: str, data_root: Path | None) -> str:
     try:
-        return f"found in {find_root(name, {}, data_root)}"
+        return f"found in {find_root(DATASETS[name], {}, data_root)}"
     except DataMissing:
         return "not there"
 

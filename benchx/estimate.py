@@ -109,9 +109,9 @@ def _look_safely(cell: Cell, workspace: Workspace, retry_failed: bool) -> Foreca
 
 
 def _look(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
-    workspace.samples(cell.dataset)
+    workspace.samples(cell.reading)
     workspace.weights(cell.method)
-    if workspace.open_cached(cell.dataset, cell.settings["short_side"]) is None:
+    if workspace.open_cached(cell.reading) is None:
         return Forecast(cell, "to run", None, (), None)
     from benchx.cell import cell_key
 
@@ -142,7 +142,7 @@ def _add_cost(
     space: dict[str, int],
 ) -> None:
     cell = one.cell
-    samples = workspace.samples(cell.dataset)
+    samples = workspace.samples(cell.reading)
     images = len(samples.table)
     pixels = f"{cell.dataset}: pixels"
     if "pixels" not in one.cached and pixels not in seconds:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchx.datasets import get_dataset
+from benchx.datasets.samples import Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.digests import digest_json
 from benchx.errors import UsageError, unknown_name
@@ -18,14 +18,24 @@ NUMERICS_VERSION = {"classification": 1}
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How a dataset is read for a cell: its split, what uncertain labels count as, its pixels' short side."""
+
+    dataset: str
+    split: SplitKind
+    uncertain: Uncertain
+    short_side: int
+
+
+@dataclass(frozen=True)
 class Cell:
     """One point of a suite's grid for one method: the unit of work, of caching and of resuming.
 
     Attributes:
         seed: the draw, or None where the protocol draws nothing.
-        settings: everything else that can change the numbers, resolved and JSON-able: the protocol,
-            the classes, the pixel cache's short side, and below fraction 1 the suite's smallest fraction and
-            whether validation is cut.
+        settings: everything else that can change the numbers, resolved and JSON-able: the protocol, the classes,
+            what uncertain labels count as, the pixel cache's short side, and below fraction 1 the suite's smallest
+            fraction and whether validation is cut.
     """
 
     suite: str
@@ -44,6 +54,11 @@ class Cell:
     def column(self) -> tuple[str, str, str, float]:
         """Dataset, task, protocol and fraction: the board column this cell belongs to."""
         return self.dataset, self.task, self.protocol, self.fraction
+
+    @property
+    def reading(self) -> Reading:
+        """How the cell's dataset is read."""
+        return Reading(self.dataset, self.split, self.settings["uncertain"], self.settings["short_side"])
 
     @property
     def label(self) -> str:
@@ -87,7 +102,8 @@ def plan(
 ) -> list[Cell]:
     """Return the suite's cells for some methods, optionally narrowed; an empty narrowing means all.
 
-    A frozen protocol at fraction 1 draws nothing: it is one cell with seed None ("deterministic").
+    A frozen protocol at fraction 1 draws nothing, nor does it on BenchX's fixed fractions: it is one cell with
+    seed None ("deterministic").
 
     Raises:
         UsageError: a narrowing names something that the suite does not hold.
@@ -131,9 +147,11 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
     recipe = suite.protocols[protocol]
     settings = {
         "protocol": recipe.model_dump(mode="json"),
-        "classes": list(entry.tasks[task].classes or get_dataset(dataset).classes),
+        "classes": list(entry.tasks[task].classes or suite.dataset(dataset).classes),
+        "uncertain": entry.uncertain,
         "short_side": suite.short_side,
     }
+    fixed = entry.split == "benchx-2024"
     drawn = {"smallest_fraction": min(suite.fractions), "cut_validation": suite.cut_validation}
     return [
         Cell(
@@ -150,5 +168,5 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
             settings=settings if fraction == 1 else settings | drawn,
         )
         for fraction in suite.fractions
-        for seed in ((None,) if isinstance(recipe, Frozen) and fraction == 1 else suite.seeds)
+        for seed in ((None,) if isinstance(recipe, Frozen) and (fraction == 1 or fixed) else suite.seeds)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from benchx.errors import BenchxError, DataMissing, UsageError, WeightsMissing
 from benchx.planning import Cell, plan
@@ -14,6 +14,9 @@ from benchx.workspace import Workspace, input_spec
 
 if TYPE_CHECKING:
     from benchx.methods.card import Card
+
+
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -84,16 +87,18 @@ def check_names(asked: Request, workspace: Workspace) -> None:
     for cell in asked.cells:
         rule = InputRule.model_validate(cell.settings["protocol"]["input"])
         input_spec(asked.cards[cell.method], rule, cell.settings["short_side"])
-    for name in asked.named_datasets:
-        workspace.samples(name)
-    _one_of(workspace.samples, {cell.dataset for cell in asked.cells}, DataMissing)
-    _one_of(workspace.weights, {cell.method for cell in asked.cells}, WeightsMissing)
+    readings = sorted({cell.reading for cell in asked.cells}, key=lambda reading: reading.dataset)
+    for reading in readings:
+        if reading.dataset in asked.named_datasets:
+            workspace.samples(reading)
+    _one_of(workspace.samples, readings, DataMissing)
+    _one_of(workspace.weights, sorted({cell.method for cell in asked.cells}), WeightsMissing)
 
 
-def _one_of(find: Callable[[str], object], names: set[str], missing: type[BenchxError]) -> None:
+def _one_of(find: Callable[[Name], object], names: Sequence[Name], missing: type[BenchxError]) -> None:
     """Raise the first name's error if every name is missing; other faults are states of their cells."""
     errors = []
-    for name in sorted(names):
+    for name in names:
         try:
             find(name)
             return

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchx.datasets import find_root, get_dataset
+from benchx.datasets.benchx_lists import SPLITS_FOLDER
 from benchx.datasets.samples import Samples
 from benchx.errors import BenchxError, UsageError
 from benchx.progress import Progress, Silent
@@ -70,6 +71,7 @@ def run(
     data_root: PathLike | None = None,
     roots: Mapping[str, PathLike] | None = None,
     checkpoints: Mapping[str, PathLike] | None = None,
+    splits: PathLike | None = None,
     store: PathLike = "benchx-store",
     device: str = "auto",
     skip_unreadable: bool = False,
@@ -87,6 +89,7 @@ def run(
         suite: a suite's name, or a file.
         data_root: folder with one folder per dataset (default: BENCHX_DATA).
         roots, checkpoints: folders of single datasets, files of single methods.
+        splits: folder of BenchX's split lists (default: BENCHX_SPLITS, else where they are fetched to).
         store: folder of the results.
         device: `auto`, `cpu` or `cuda`.
         skip_unreadable: leave unreadable images out; every result then says so.
@@ -121,6 +124,7 @@ def run(
         data_root=data_root,
         roots=roots,
         checkpoints=checkpoints,
+        splits=splits,
         store=store,
         device=device,
         skip_unreadable=skip_unreadable,
@@ -135,6 +139,7 @@ def make_workspace(
     data_root: PathLike | None,
     roots: Mapping[str, PathLike] | None,
     checkpoints: Mapping[str, PathLike] | None,
+    splits: PathLike | None,
     store: PathLike,
     device: str,
     skip_unreadable: bool,
@@ -150,6 +155,8 @@ def make_workspace(
         cards=asked.cards,
         roots={name: Path(path) for name, path in (roots or {}).items()},
         data_root=_data_root(data_root),
+        datasets={name: asked.suite.dataset(name) for name in asked.suite.datasets},
+        splits_root=Path(splits) if splits else environment_folder("BENCHX_SPLITS") or SPLITS_FOLDER,
         checkpoints={name: Path(path) for name, path in (checkpoints or {}).items()},
         weights_root=environment_folder("BENCHX_WEIGHTS"),
         device=resolve_device(device),
@@ -162,7 +169,8 @@ def make_workspace(
 
 def find_data(dataset: str, data_root: PathLike | None, roots: Mapping[str, Path]) -> Samples:
     """Read one dataset from where a run would look for it, whether or not its images are all there."""
-    return get_dataset(dataset).read(find_root(dataset, roots, _data_root(data_root)))
+    known = get_dataset(dataset)
+    return known.read(find_root(known, roots, _data_root(data_root)))
 
 
 def resolve_device(device: str) -> str:

@@ -9,6 +9,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from benchx.datasets import get_dataset
+from benchx.datasets.samples import Dataset, Uncertain
+from benchx.datasets.splits import SplitKind
 from benchx.errors import UsageError, unknown_name
 from benchx.protocols import Protocol, Strict
 from benchx.resources import resource_dir
@@ -31,10 +33,17 @@ class TaskPlan(Strict):
 
 
 class DatasetPlan(Strict):
-    """One dataset of a suite: its split kind and its tasks."""
+    """One dataset of a suite: how it is read and split, and its tasks.
 
-    split: Literal["official", "cv5"]
+    Attributes:
+        file: a description of a user's own dataset; in a suite file, relative to it.
+        uncertain: what labels that their source calls uncertain count as.
+    """
+
+    split: SplitKind
     tasks: dict[str, TaskPlan]
+    file: str | None = None
+    uncertain: Uncertain = "unknown"
 
 
 class Suite(Strict):
@@ -64,10 +73,28 @@ class Suite(Strict):
             raise ValueError("a value stands there twice")
         return tuple(sorted(values))
 
+    def dataset(self, name: str) -> Dataset:
+        """Return what is known of one of the suite's datasets.
+
+        Raises:
+            UsageError: no such dataset, or its description does not read or has another name.
+        """
+        file = self.datasets[name].file
+        if file is None:
+            return get_dataset(name)
+        described = get_dataset(file)
+        if described.name != name:
+            raise UsageError(
+                f"suite '{self.name}' calls a dataset '{name}' that {file} calls '{described.name}'",
+                "results are told apart by that name",
+                "give both the same name",
+            )
+        return described
+
     @model_validator(mode="after")
     def _names_exist(self) -> Suite:
         for dataset, plan in self.datasets.items():
-            known = get_dataset(dataset)
+            known = self.dataset(dataset)
             for task, settings in plan.tasks.items():
                 if task not in known.tasks:
                     raise ValueError(f"dataset '{dataset}' has no task '{task}' (it has {', '.join(known.tasks)})")
@@ -125,6 +152,9 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         raise UsageError(f"{path} is not YAML", str(error).replace("\n", " "), "mend the file") from error
     if not isinstance(raw, dict):
         raise UsageError(f"{path} is not a suite", "it holds no mapping", "see suites/chestxray.yaml")
+    for entry in (raw.get("datasets") or {}).values():
+        if isinstance(entry, dict) and isinstance(entry.get("file"), str):
+            entry["file"] = str((path.parent / entry["file"]).resolve())
     if (base := raw.pop("extends", None)) is None:
         return raw
     beside = path.parent / str(base)

@@ -49,9 +49,14 @@ def print_report(console: Console, report: Report) -> None:
     print_rows(console, rows, as_json=False, title=f"{report.dataset}, official split")
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False)
+    for title, counts in (("outlines", report.outlines), ("reports", report.reports)):
+        if counts:
+            listed = ", ".join(f"{name} {count}" for name, count in counts.items())
+            console.print(f"{title}: {listed}", highlight=False, markup=False, soft_wrap=True)
     findings = {
         "missing files": report.missing,
         "unreadable files": tuple(f"{name} ({reason})" for name, reason in report.unreadable.items()),
+        "outlines that do not fit": tuple(f"{name} ({reason})" for name, reason in report.misfits.items()),
         f"{report.unit}s in two parts": report.shared,
         "problems of the official split": (report.split_problem,) if report.split_problem else (),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchx.datasets import find_root, get_dataset
-from benchx.datasets.samples import Samples
-from benchx.datasets.splits import Fold, SplitKind, make_folds, split_digest, units_in_two_parts
+from benchx.datasets.benchx_lists import SPLITS_FOLDER, read_lists
+from benchx.datasets.samples import Dataset, Samples
+from benchx.datasets.splits import Fold, make_folds, split_digest, units_in_two_parts
 from benchx.digests import digest_lines
 from benchx.errors import DatasetError, UsageError
+from benchx.planning import Reading
 from benchx.progress import Progress, Silent
 from benchx.results.store import Store
 
@@ -75,119 +77,133 @@ class Workspace:
 
     Attributes:
         cards: of the methods, by name; one that is not there is looked for among those that ship.
+        datasets: described by users, by name; others are looked for among those that benchx knows.
         roots: folders of single datasets; `data_root` holds one folder per dataset.
+        splits_root: holds BenchX's split lists.
         checkpoints: files of single methods; `weights_root` is searched for the card's file names.
     """
 
     store: Store
     cards: Mapping[str, Card] = field(default_factory=dict)
+    datasets: Mapping[str, Dataset] = field(default_factory=dict)
     roots: Mapping[str, Path] = field(default_factory=dict)
     data_root: Path | None = None
+    splits_root: Path = SPLITS_FOLDER
     checkpoints: Mapping[str, Path] = field(default_factory=dict)
     weights_root: Path | None = None
     device: str = "cpu"
     skip_unreadable: bool = False
     progress: Progress = field(default_factory=Silent)
-    _samples: dict[str, Samples] = field(default_factory=dict)
-    _datasets: dict[tuple[str, int], OpenDataset | DatasetError] = field(default_factory=dict)
-    _folds: dict[tuple[str, int, str], SplitOf] = field(default_factory=dict)
+    _samples: dict[Reading, Samples] = field(default_factory=dict)
+    _datasets: dict[Reading, OpenDataset | DatasetError] = field(default_factory=dict)
+    _folds: dict[Reading, SplitOf] = field(default_factory=dict)
     _weights: dict[str, Weights] = field(default_factory=dict)
 
-    def samples(self, name: str) -> Samples:
+    def samples(self, reading: Reading) -> Samples:
         """Read a dataset's official files; listed images that are not on disk are an error here.
 
         Raises:
             DataMissing, DatasetError: the folder or a file is not there, or does not read.
         """
-        if name not in self._samples:
-            read = get_dataset(name).read(find_root(name, self.roots, self.data_root))
-            self._samples[name] = read.sorted()
-        samples = self._samples[name]
+        if reading not in self._samples:
+            dataset = self.datasets.get(reading.dataset) or get_dataset(reading.dataset)
+            root = find_root(dataset, self.roots, self.data_root)
+            read = (reading.split == "benchx-2024" and dataset.read_benchx_2024) or dataset.read
+            self._samples[reading] = read(root).count_uncertain_as(reading.uncertain).sorted()
+        samples = self._samples[reading]
         if samples.missing and not self.skip_unreadable:
-            listed = ", ".join(samples.missing[:5])
+            absent, listed = len(samples.missing), ", ".join(samples.missing[:5])
             raise DatasetError(
-                f"{len(samples.missing)} of {len(samples.table)} images of '{name}' are not in {samples.root}",
-                f"listed but absent: {listed}{', ...' if len(samples.missing) > 5 else ''}",
+                f"{absent} of {len(samples.table)} images of '{samples.dataset}' are not in {samples.root}",
+                f"listed but absent: {listed}{', ...' if absent > 5 else ''}",
                 "complete the download, or leave them out with --skip-unreadable (every result then says so)",
             )
         return samples
 
-    def pixel_folder(self, samples: Samples, short_side: int) -> Path:
+    def pixel_folder(self, samples: Samples, reading: Reading) -> Path:
         """Return where a dataset's decoded pixels lie."""
         place = digest_lines([str(samples.root.resolve())])[:8]
-        return self.store.cache / "pixels" / f"{samples.dataset}-{short_side}-{place}"
+        variant = "-benchx-2024" * (reading.split == "benchx-2024")
+        return self.store.cache / "pixels" / f"{samples.dataset}{variant}-{reading.short_side}-{place}"
 
-    def dataset(self, name: str, short_side: int) -> OpenDataset:
+    def dataset(self, reading: Reading) -> OpenDataset:
         """Open a dataset, decoding its pixels if that has not been done.
 
         Raises:
             DatasetError: an image cannot be read, unless unreadable images are skipped; the same again at
                 every call of a run.
         """
-        if (name, short_side) not in self._datasets:
+        if reading not in self._datasets:
             try:
-                self._datasets[name, short_side] = self._open(name, short_side)
+                self._datasets[reading] = self._open(reading)
             except DatasetError as error:
-                self._datasets[name, short_side] = error
-        found = self._datasets[name, short_side]
+                self._datasets[reading] = error
+        found = self._datasets[reading]
         if isinstance(found, DatasetError):
             raise found
         return found
 
-    def _open(self, name: str, short_side: int) -> OpenDataset:
+    def _open(self, reading: Reading) -> OpenDataset:
         from benchx.images.store import build
 
-        samples = self.samples(name)
+        samples = self.samples(reading)
         pixels = build(
             _items(samples),
-            short_side,
-            self.pixel_folder(samples, short_side),
+            reading.short_side,
+            self.pixel_folder(samples, reading),
             skip_unreadable=self.skip_unreadable,
-            on_progress=self.progress.stage(f"{name}: pixels"),
+            on_progress=self.progress.stage(f"{reading.dataset}: pixels"),
         )
         return _readable(samples, pixels)
 
-    def open_cached(self, name: str, short_side: int) -> OpenDataset | None:
+    def open_cached(self, reading: Reading) -> OpenDataset | None:
         """Open a dataset only if its pixels have been decoded; nothing is decoded now."""
         from benchx.images.store import open_current
 
-        if (name, short_side) not in self._datasets:
-            samples = self.samples(name)
-            pixels = open_current(_items(samples), short_side, self.pixel_folder(samples, short_side))
+        if reading not in self._datasets:
+            samples = self.samples(reading)
+            pixels = open_current(_items(samples), reading.short_side, self.pixel_folder(samples, reading))
             if pixels is None or (pixels.unreadable and not self.skip_unreadable):
                 return None
-            self._datasets[name, short_side] = _readable(samples, pixels)
-        return self.dataset(name, short_side)
+            self._datasets[reading] = _readable(samples, pixels)
+        return self.dataset(reading)
 
-    def opened(self, name: str, short_side: int) -> OpenDataset | None:
+    def opened(self, reading: Reading) -> OpenDataset | None:
         """Return a dataset if it is open already."""
-        found = self._datasets.get((name, short_side))
+        found = self._datasets.get(reading)
         return found if isinstance(found, OpenDataset) else None
 
-    def known_samples(self, name: str) -> Samples | None:
+    def known_samples(self, reading: Reading) -> Samples | None:
         """Return a dataset's samples if they have been read."""
-        return self._samples.get(name)
+        return self._samples.get(reading)
 
-    def known_split(self, name: str, short_side: int, kind: SplitKind) -> SplitOf | None:
+    def known_split(self, reading: Reading) -> SplitOf | None:
         """Return a dataset's split if it has been made."""
-        return self._folds.get((name, short_side, kind))
+        return self._folds.get(reading)
 
     def known_weights(self, method: str) -> Weights | None:
         """Return a method's weights if they have been found."""
         return self._weights.get(method)
 
-    def folds(self, name: str, short_side: int, kind: SplitKind) -> SplitOf:
+    def folds(self, reading: Reading) -> SplitOf:
         """Return a dataset's folds, the digest of the split and the units in two of its parts.
 
         Raises:
             DatasetError: the published split is not there.
         """
-        if (name, short_side, kind) not in self._folds:
-            samples = self.dataset(name, short_side).samples
-            folds = make_folds(samples, kind)
+        if reading not in self._folds:
+            dataset = self.dataset(reading)
+            samples = dataset.samples
+            folds = make_folds(samples, reading.split, self._lists(reading, dataset.unreadable))
             shared = tuple(units_in_two_parts(samples, folds))
-            self._folds[name, short_side, kind] = SplitOf(folds, split_digest(samples, folds), shared)
-        return self._folds[name, short_side, kind]
+            self._folds[reading] = SplitOf(folds, split_digest(samples, folds), shared)
+        return self._folds[reading]
+
+    def _lists(self, reading: Reading, left_out: Container[str]) -> dict[str, list[str]] | None:
+        if reading.split != "benchx-2024":
+            return None
+        lists = read_lists(reading.dataset, self.splits_root)
+        return {part: [name for name in names if name not in left_out] for part, names in lists.items()}
 
     def card(self, method: str) -> Card:
         """Return a method's card."""

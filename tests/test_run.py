@@ -232,6 +232,11 @@ def test_missing_weights_and_data_are_states_beside_what_runs(data, tmp_path, mo
     summary = benchx.run(str(suite), [METHOD, "medklip"], data_root=data, store=tmp_path / "s", device="cpu")
     assert summary.counts == {"run": 1, "data-missing": 1, "weights-missing": 2}
     assert not summary.complete
+    board = build_board(read_suite(str(suite)), benchx.Store(tmp_path / "s"), lambda done, total: None)
+    assert [line.split(": ", 1)[1].split(" (")[0] for line in board.empty] == ["dataset 'rsna' is not there"]
+    assert "kaggle.com" in board.empty[0]
+    assert str(tmp_path) not in board.empty[0]
+    assert board.columns[0].absent["medklip"].startswith("no weights for 'medklip'")
 
 
 def test_what_is_named_and_missing_is_an_error(data, suite, tmp_path, monkeypatch):

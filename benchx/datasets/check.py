@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchx.datasets.regions import MaskFile, fault
 from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold, make_folds, units_in_two_parts
 from benchx.errors import DatasetError
@@ -25,6 +27,9 @@ class Report:
         counts: per part of the official split: images, units, and positives per class.
         missing: listed images that are not on disk.
         unreadable: images that cannot be decoded, with the reason.
+        outlines: images outlined, those with something on them, and outlines by class.
+        misfits: outlines that do not fit their image, with the reason.
+        reports: images with a report, and those whose report has findings and an impression.
         shared: units that stand in more than one part.
         split_problem: why the official split cannot be made, or null.
     """
@@ -36,14 +41,17 @@ class Report:
     counts: dict[str, dict[str, Any]]
     missing: tuple[str, ...]
     unreadable: dict[str, str]
+    outlines: dict[str, int]
+    misfits: dict[str, str]
+    reports: dict[str, int]
     shared: tuple[str, ...]
     split_problem: str | None
     notes: tuple[str, ...]
 
     @property
     def sound(self) -> bool:
-        """Whether nothing is missing, unreadable or in two parts, and the split can be made."""
-        return not (self.missing or self.unreadable or self.shared or self.split_problem)
+        """Whether nothing is missing, unreadable, misplaced or in two parts, and the split can be made."""
+        return not (self.missing or self.unreadable or self.misfits or self.shared or self.split_problem)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
@@ -51,12 +59,13 @@ class Report:
 
 
 def check(samples: Samples, on_progress: Callable[[int, int], None]) -> Report:
-    """Count a dataset's official split and decode every image once."""
+    """Count a dataset's official split, outlines and reports, and decode every image once."""
     try:
         folds: tuple[Fold, ...] = make_folds(samples, "official")
         problem = None
     except DatasetError as error:
         folds, problem = (), f"{error.what} ({error.why})"
+    unreadable, misfits = _inspect(samples, on_progress)
     return Report(
         dataset=samples.dataset,
         images=len(samples.table),
@@ -64,7 +73,10 @@ def check(samples: Samples, on_progress: Callable[[int, int], None]) -> Report:
         phantom=samples.phantom,
         counts=_counts(samples, folds),
         missing=samples.missing,
-        unreadable=_unreadable(samples, on_progress),
+        unreadable=unreadable,
+        outlines=_count_outlines(samples),
+        misfits=misfits,
+        reports=_count_reports(samples),
         shared=tuple(units_in_two_parts(samples, folds)),
         split_problem=problem,
         notes=samples.notes,
@@ -84,24 +96,58 @@ def _counts(samples: Samples, folds: tuple[Fold, ...]) -> dict[str, dict[str, An
     return counts
 
 
-def _unreadable(samples: Samples, on_progress: Callable[[int, int], None]) -> dict[str, str]:
+def _count_outlines(samples: Samples) -> dict[str, int]:
+    if not samples.mask_classes:
+        return {}
+    labels = Counter(region.label for regions in samples.regions.values() for region in regions)
+    outlined = {"images outlined": len(samples.regions), "with something": sum(map(bool, samples.regions.values()))}
+    return outlined | {name: labels[name] for name in samples.mask_classes}
+
+
+def _count_reports(samples: Samples) -> dict[str, int]:
+    if not samples.reports:
+        return {}
+    counts = Counter({"images with a report": 0, "findings": 0, "impression": 0})
+    for name in samples.table["sample"]:
+        if name in samples.reports:
+            report = samples.reports[name]
+            counts["images with a report"] += 1
+            counts["findings"] += report.findings is not None
+            counts["impression"] += report.impression is not None
+    return dict(counts)
+
+
+def _inspect(samples: Samples, on_progress: Callable[[int, int], None]) -> tuple[dict[str, str], dict[str, str]]:
+    """Decode every image; return the reasons of the unreadable ones and of the outlines that do not fit."""
     absent = set(samples.missing)
     pairs = zip(samples.table["sample"], samples.table["image"], strict=True)
     items = [(name, samples.root / image) for name, image in pairs if name not in absent]
-    found = {}
+    unreadable: dict[str, str] = {}
+    misfits: dict[str, str] = {}
+
+    def inspect(item: tuple[str, Path]) -> tuple[str | None, str | None]:
+        name, path = item
+        try:
+            height, width = read(path).shape
+        except UnreadableImage as error:
+            return error.why, None
+        return None, _misfit(samples, name, height, width)
+
     on_progress(0, len(items))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for number, (name, reason) in enumerate(pool.map(_try, items), start=1):
+        for number, ((name, _), (reason, misfit)) in enumerate(zip(items, pool.map(inspect, items), strict=True), 1):
             if reason is not None:
-                found[name] = reason
+                unreadable[name] = reason
+            if misfit is not None:
+                misfits[name] = misfit
             on_progress(number, len(items))
-    return found
+    return unreadable, misfits
 
 
-def _try(item: tuple[str, Path]) -> tuple[str, str | None]:
-    name, path = item
-    try:
-        read(path)
-    except UnreadableImage as error:
-        return name, error.why
-    return name, None
+def _misfit(samples: Samples, name: str, height: int, width: int) -> str | None:
+    for region in samples.regions.get(name, ()):
+        if isinstance(region, MaskFile) and not (samples.root / region.path).is_file():
+            return f"{region.path} is not there"
+        if (why := fault(region, height, width)) is not None:
+            return f"{region.where}: {why}"
+    return None

@@ -88,7 +88,7 @@ def refuse_duplicates(ids: pd.Series, path: Path) -> None:
         first = repeated.iloc[0]
         rows = [int(row) + 2 for row in repeated.index[repeated == first]]
         raise DatasetError(
-            f"{path} lists {repeated.nunique()} image ids more than once, first '{first}'",
+            f"{path} lists {repeated.nunique()} ids more than once, first '{first}'",
             f"it stands on lines {', '.join(map(str, rows))}; which labels hold is undecidable",
             "use the file as published, or remove the surplus rows",
         )
@@ -122,14 +122,14 @@ def read_list(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def refuse_unknown(listed: Sequence[str], known: Iterable[str], path: Path, of: str) -> None:
+def refuse_unknown(listed: Sequence[str], known: Iterable[str], source: object, of: str) -> None:
     """Raise a DatasetError when a split list names an id that a table does not hold."""
     names = set(known)
     unknown = [(number, name) for number, name in enumerate(listed, start=1) if name not in names]
     if unknown:
         number, name = unknown[0]
         raise DatasetError(
-            f"{path}, entry {number}: '{name}' is not in {of}",
+            f"{source}, entry {number}: '{name}' is not in {of}",
             f"{len(unknown)} of {len(listed)} listed ids are unknown, so list and table belong to different releases",
             "use both as published, of the same release",
         )

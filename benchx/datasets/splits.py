@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
+from benchx.datasets.benchx_lists import SUBSETS
+from benchx.datasets.files import refuse_unknown
 from benchx.datasets.samples import Samples
 from benchx.digests import digest_lines, fraction_of_hash
 from benchx.errors import DatasetError
 
-SplitKind = Literal["official", "cv5"]
+SplitKind = Literal["official", "cv5", "benchx-2024"]
 
 VALIDATION_SHARE = 0.10
 TEST_SHARE = 0.15
@@ -26,14 +28,18 @@ class Fold:
 
     In `cv5` the five test parts together are the whole dataset, and `val` lies inside the four other
     folds: a protocol that needs no validation set may join it to `train`.
+
+    Attributes:
+        subsets: by label fraction, the rows of `train` that a published split fixes for it.
     """
 
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
+    subsets: Mapping[float, np.ndarray] = field(default_factory=dict)
 
 
-def make_folds(samples: Samples, kind: SplitKind) -> tuple[Fold, ...]:
+def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[str]] | None = None) -> tuple[Fold, ...]:
     """Divide a dataset by whole units (patients where known), the same on every machine.
 
     `official`: the published parts. Where the source publishes no split, units whose hash of
@@ -41,10 +47,17 @@ def make_folds(samples: Samples, kind: SplitKind) -> tuple[Fold, ...]:
     next 0.10 of the hash are. So adding images moves nobody.
     `cv5`: fold = floor(5 x hash); inside the other four folds, a second hash takes one unit in eight
     for validation.
+    `benchx-2024`: the parts and the label fractions that BenchX lists; images that it does not list are not used.
+
+    Args:
+        lists: sample ids by part, for `benchx-2024`, see `benchx_lists.read_lists`.
 
     Raises:
-        DatasetError: the dataset publishes a split but its list files are not there.
+        DatasetError: the dataset publishes a split but its list files are not there; it publishes none and is too
+            small for one; a listed id is unknown, or stands in two parts.
     """
+    if kind == "benchx-2024":
+        return (_listed(samples, lists or {}),)
     units, inverse = np.unique(samples.clusters, return_inverse=True)
     if kind == "cv5":
         return _cv5(samples.dataset, units, inverse)
@@ -61,9 +74,15 @@ def make_folds(samples: Samples, kind: SplitKind) -> tuple[Fold, ...]:
     if not samples.publishes_split:
         part[:] = np.where(position < TEST_SHARE, "test", "train")
         position = position - TEST_SHARE
+        if not {"train", "test"} <= set(part):
+            raise DatasetError(
+                f"'{samples.dataset}' is too small for a split by hash: {len(units)} {samples.unit}s",
+                f"{TEST_SHARE:.0%} are for testing, and of so few none is drawn for one of the parts",
+                "use split cv5, or more data",
+            )
     if "val" not in published:
         part[(part == "train") & (position < VALIDATION_SHARE)] = "val"
-    return (Fold(*(np.flatnonzero(part == name) for name in ("train", "val", "test"))),)
+    return (Fold(np.flatnonzero(part == "train"), np.flatnonzero(part == "val"), np.flatnonzero(part == "test")),)
 
 
 def _cv5(dataset: str, units: np.ndarray, inverse: np.ndarray) -> tuple[Fold, ...]:
@@ -71,21 +90,37 @@ def _cv5(dataset: str, units: np.ndarray, inverse: np.ndarray) -> tuple[Fold, ..
     folds = []
     for fold in range(CV5_FOLDS):
         held = np.array([fraction_of_hash("cv5-val", dataset, fold, unit) for unit in units])
-        val = (number != fold) & (held < CV5_VALIDATION_SHARE)
-        train = (number != fold) & ~val
-        folds.append(Fold(*(np.flatnonzero(mask[inverse]) for mask in (train, val, number == fold))))
+        in_val = (number != fold) & (held < CV5_VALIDATION_SHARE)
+        in_train = (number != fold) & ~in_val
+        train, val, test = (np.flatnonzero(mask[inverse]) for mask in (in_train, in_val, number == fold))
+        folds.append(Fold(train, val, test))
     return tuple(folds)
 
 
+def _listed(samples: Samples, lists: Mapping[str, Sequence[str]]) -> Fold:
+    row_of = {name: row for row, name in enumerate(samples.table["sample"])}
+    for part, listed in lists.items():
+        refuse_unknown(listed, row_of, f"BenchX's list {part}.txt of '{samples.dataset}'", f"{samples.root}")
+    rows = {part: np.unique([row_of[name] for name in listed]).astype(int) for part, listed in lists.items()}
+    whole = np.concatenate([rows["train"], rows["val"], rows["test"]])
+    if len(np.unique(whole)) < len(whole):
+        raise DatasetError(
+            f"BenchX's lists of '{samples.dataset}' have an image in two parts",
+            "an image cannot be trained on and tested on",
+            "fetch the lists again: benchx data splits fetch",
+        )
+    subsets = {fraction: rows[part] for fraction, part in SUBSETS.items()}
+    return Fold(rows["train"], rows["val"], rows["test"], subsets)
+
+
 def split_digest(samples: Samples, folds: Sequence[Fold]) -> str:
-    """Return the sha256 over sorted lines `fold part sample` (of the whole split, before fractions)."""
+    """Return the sha256 over sorted lines `fold part sample`: of the whole split, and of published fractions."""
     names = samples.table["sample"].to_numpy()
-    lines = [
-        f"{number}\t{part}\t{name}"
-        for number, fold in enumerate(folds)
-        for part in ("train", "val", "test")
-        for name in names[getattr(fold, part)]
-    ]
+    lines = []
+    for number, fold in enumerate(folds):
+        parts = {"train": fold.train, "val": fold.val, "test": fold.test}
+        parts |= {f"train {fraction:g}": rows for fraction, rows in fold.subsets.items()}
+        lines += [f"{number}\t{part}\t{name}" for part, rows in parts.items() for name in names[rows]]
     return digest_lines(sorted(lines))
 
 

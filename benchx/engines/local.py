@@ -11,9 +11,10 @@ from benchx.cell import cell_key, execute, make_record
 from benchx.digests import digest_json
 from benchx.errors import BenchxError, DataMissing, StoreError, WeightsMissing
 from benchx.planning import Cell
+from benchx.results.record import State
 from benchx.workspace import Workspace
 
-CellState = Literal["run", "done", "data-missing", "weights-missing", "not-applicable", "failed"]
+CellState = Literal["run", State]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
         state = "run" if record.state == "done" else "not-applicable"
         return Finished(cell, state, key, record.reason, _primary(cell, record.scores))
     except (WeightsMissing, DataMissing) as error:
-        missing: CellState = "weights-missing" if isinstance(error, WeightsMissing) else "data-missing"
+        missing: State = "weights-missing" if isinstance(error, WeightsMissing) else "data-missing"
+        workspace.store.put(make_record(cell, workspace, _no_key(cell), missing, started, reason=_one_line(error)))
         return Finished(cell, missing, reason=f"{_one_line(error)}; {error.todo}", error=error)
     except StoreError:
         raise
@@ -92,11 +94,15 @@ def _run_cell(cell: Cell, workspace: Workspace, *, retry_failed: bool, recompute
 
 
 def _failed(cell: Cell, workspace: Workspace, key: str | None, error: BenchxError, started: float) -> Finished:
-    """Record a failure; one before the data could be opened is keyed by the cell alone and always tried again."""
+    """Record a failure; one before the data could be opened is always tried again."""
     reason = _one_line(error)
-    place = key or digest_json({"cell": cell.digest, "images": None})
-    workspace.store.put(make_record(cell, workspace, place, "failed", started, reason=reason))
+    workspace.store.put(make_record(cell, workspace, key or _no_key(cell), "failed", started, reason=reason))
     return Finished(cell, "failed", key, reason, error=error)
+
+
+def _no_key(cell: Cell) -> str:
+    """Return the key of a cell that has none, its data or weights not being known."""
+    return digest_json({"cell": cell.digest, "images": None})
 
 
 def _explain(error: Exception) -> BenchxError:

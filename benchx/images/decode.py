@@ -13,6 +13,7 @@ import numpy as np
 
 from benchx.errors import DatasetError
 from benchx.images.dicom import decode_dicom
+from benchx.images.sources import read_bytes
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -44,7 +45,7 @@ def read(path: Path) -> np.ndarray:
 def read_with_checksum(path: Path) -> tuple[np.ndarray, str]:
     """Return the pixels of `read` and the sha256 (hex) of the file's bytes, reading the file once."""
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
         return _decode(data), hashlib.sha256(data).hexdigest()
     except FileNotFoundError:
         reason = "the file is missing"

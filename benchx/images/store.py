@@ -16,6 +16,7 @@ from benchx.errors import DatasetError, StoreError
 from benchx.images.filling import Source, fill
 from benchx.images.index import STORE_VERSION, finish, read_index, read_meta
 from benchx.images.journal import PIXELS
+from benchx.images.sources import stat_of
 
 __all__ = ["STORE_VERSION", "PixelStore", "build", "open_current", "open_store"]
 
@@ -171,7 +172,7 @@ def _stamp(sources: Sequence[Source], short_side: int) -> str:
 
 def _source(sample: str, path: Path) -> Source:
     try:
-        stat = path.stat()
+        stat = stat_of(path)
     except OSError:
         return Source(sample, path, -1, -1)
     return Source(sample, path, stat.st_size, stat.st_mtime_ns)

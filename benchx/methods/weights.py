@@ -39,8 +39,8 @@ def find_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -
     where = f"not in {weights_root}" if weights_root is not None else "no weights root is set"
     raise WeightsMissing(
         f"no weights for '{card.name}': {' or '.join(card.weights.files)}",
-        f"{where}; licence: {card.licence}",
-        f"get it from {card.weights.page}, then --checkpoint {card.name}=FILE, or put it into BENCHX_WEIGHTS",
+        f"licence: {card.licence}; from {card.weights.page}",
+        f"{where}; get it, then --checkpoint {card.name}=FILE, or put it into BENCHX_WEIGHTS",
     )
 
 

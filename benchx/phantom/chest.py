@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchx.phantom.anatomy import Anatomy
 from benchx.phantom.change import VISIBLE_MM, visible
 from benchx.phantom.findings import Finding
 from benchx.phantom.lesions import heart_mask, hernia, mass, nodule
-from benchx.phantom.lungs import view_lungs
+from benchx.phantom.lungs import LungView
 from benchx.phantom.markings import texture, vessels
 from benchx.phantom.opacities import atelectasis, consolidation, edema, fibrosis, infiltration, pneumonia
 from benchx.phantom.pleura import effusion, pneumothorax, thickening
@@ -18,6 +21,7 @@ from benchx.phantom.tissue import MU_LUNG, MU_SOFT
 
 _SCATTERED = {"Edema", "Fibrosis", "Infiltration"}
 _CLOSING_MM = 14.0
+_OUTLINED = np.float32(0.6)
 _IN_LUNG = {
     "Atelectasis": atelectasis,
     "Consolidation": consolidation,
@@ -34,11 +38,14 @@ _IN_LUNG = {
 Key = tuple[int, int]
 
 
-def chest(anatomy: Anatomy, frame: Frame, key: Key, findings: tuple[Finding, ...]) -> tuple[Map, dict[str, Mask]]:
+def chest(
+    anatomy: Anatomy, lungs: Mapping[str, LungView], frame: Frame, key: Key, findings: tuple[Finding, ...]
+) -> tuple[Map, dict[str, Mask]]:
     """Sum the attenuation of all that is not bone or metal.
 
     Args:
         anatomy: the organs, shaped by the findings that change shapes.
+        lungs: from `view_lungs` of this anatomy and frame.
         frame: the view.
         key: seed and index of the patient.
         findings: what is seen.
@@ -54,7 +61,7 @@ def chest(anatomy: Anatomy, frame: Frame, key: Key, findings: tuple[Finding, ...
     blood = vessels(anatomy, frame, key, 0.6 + 0.4 * anatomy.lucency) * np.float32(17 * MU_SOFT)
     fine, coarse = (texture((*key, "lung"), grain_mm, frame) for grain_mm in (2.4, 9.0))
     tissue = np.float32(MU_LUNG) * lucency * (1 + np.float32(0.09) * fine + np.float32(0.04) * coarse)
-    for lung in view_lungs(anatomy, frame).values():
+    for lung in lungs.values():
         inside = lung.air * tissue[lung.box]
         inside += np.minimum(blood[lung.box], lung.air * np.float32(0.5 * MU_SOFT))
         for finding in findings:
@@ -77,6 +84,20 @@ def chest(anatomy: Anatomy, frame: Frame, key: Key, findings: tuple[Finding, ...
             line[box] += delta
             masks[finding.name][box] = pouch
     return np.maximum(line, np.float32(0)), masks
+
+
+def lung_masks(lungs: Mapping[str, LungView], frame: Frame) -> NDArray[np.uint8]:
+    """Outline the lungs as readers do, up to the borders of heart and dome: where heart, vessels and diaphragm leave
+    at least 0.6 of a lung's depth, whether aerated or filled by a finding.
+
+    Returns:
+        uint8 [2, size, size] of 0 and 1, the patient's left and right lung; they overlap in a lateral view.
+    """
+    masks = np.zeros((2, frame.size, frame.size), np.uint8)
+    for mask, side in zip(masks, ("left", "right"), strict=True):
+        lung = lungs[side]
+        mask[lung.box] = lung.air > np.maximum(_OUTLINED * lung.whole, VISIBLE_MM)
+    return masks
 
 
 def _soft_parts(anatomy: Anatomy, frame: Frame, key: Key) -> Map:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from benchx.phantom.anatomy import build
 from benchx.phantom.bones import add_bones
-from benchx.phantom.chest import chest
+from benchx.phantom.chest import chest, lung_masks
 from benchx.phantom.detector import detect, quantise
 from benchx.phantom.findings import FOREIGN_OBJECT
+from benchx.phantom.lungs import view_lungs
 from benchx.phantom.objects import draw_objects, marks
 from benchx.phantom.patients import ImageSpec, Patient
 from benchx.phantom.reports import report
@@ -39,6 +40,7 @@ class Radiograph:
         report: one or two sentences.
         pixel_mm: width of a pixel at the patient.
         masks: uint8 [H, W] of 0 and 1 for every finding, and for foreign objects where there are any.
+        lungs: uint8 [2, H, W] of 0 and 1, the patient's left and right lung.
     """
 
     pixels: NDArray[np.uint16]
@@ -48,6 +50,7 @@ class Radiograph:
     report: str
     pixel_mm: float
     masks: dict[str, NDArray[np.uint8]]
+    lungs: NDArray[np.uint8]
 
 
 def _view_angle(spec: ImageSpec) -> float:
@@ -76,7 +79,8 @@ def render(patient: Patient, image_index: int, size: int) -> Radiograph:
     frame = frame_of(spec, size)
     key = (patient.seed, patient.index)
     anatomy = build(patient, spec)
-    line, found = chest(anatomy, frame, key, spec.findings)
+    views = view_lungs(anatomy, frame)
+    line, found = chest(anatomy, views, frame, key, spec.findings)
     add_bones(line, anatomy, frame, key)
     image_key = (*key, image_index)
     objects = draw_objects(spec.objects, anatomy, frame, image_key)
@@ -89,7 +93,8 @@ def render(patient: Patient, image_index: int, size: int) -> Radiograph:
     value = detect(line, frame, spec, thickness, stream(*image_key, "photons"))
     value = np.maximum(value, marks(frame, spec.view, stream(*image_key, "marks")))
     _collimate(value, spec.collimation)
-    for mask in found.values():
+    lungs = lung_masks(views, frame)
+    for mask in (*found.values(), *lungs):
         _collimate(mask, spec.collimation)
     return Radiograph(
         pixels=quantise(value),
@@ -99,10 +104,11 @@ def render(patient: Patient, image_index: int, size: int) -> Radiograph:
         report=report(spec.findings, spec.objects),
         pixel_mm=frame.pixel_mm,
         masks={name: mask.astype(np.uint8) for name, mask in sorted(found.items())},
+        lungs=lungs,
     )
 
 
-def _collimate(value: Map | Mask, border: float) -> None:
+def _collimate(value: Map | Mask | NDArray[np.uint8], border: float) -> None:
     """Blank the unexposed border in place."""
     width = round(border * value.shape[0])
     if width:

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA_VERSION = 1
 
-State = Literal["done", "failed", "not-applicable"]
+State = Literal["done", "not-applicable", "failed", "data-missing", "weights-missing"]
+UNFINISHED: tuple[State, ...] = ("failed", "data-missing", "weights-missing")
+"""States that the next run of the cell replaces."""
 
 
 class Provenance(BaseModel):
@@ -54,13 +56,13 @@ class Provenance(BaseModel):
 
 
 class Record(BaseModel):
-    """One finished (or failed) cell; `record.json` in the store.
+    """One finished (or failed, or not startable) cell; `record.json` in the store.
 
     Attributes:
         key: names the result and its folder.
         cell: the cell as planned, settings resolved.
         cell_digest: sha256 of what was asked for, whatever the data and weights.
-        reason: why the cell failed or does not apply; null when done.
+        reason: why the cell failed, could not start or does not apply; null when done.
         scores: the task's scores on the test cases; null unless done.
         details: what the protocol chose on the way (strengths, epochs, counts, warnings).
         card: the method card in full.

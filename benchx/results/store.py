@@ -15,7 +15,7 @@ from filelock import FileLock
 from pydantic import ValidationError
 
 from benchx.errors import StoreError
-from benchx.results.record import Record
+from benchx.results.record import UNFINISHED, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ class Store:
             StoreError: the disk is full or the folder cannot be written; nothing is left behind.
         """
         failure = self.failures / record.cell_digest
-        target = failure if record.state == "failed" else self.cells / record.key
+        target = failure if record.state in UNFINISHED else self.cells / record.key
         draft = target.parent / f".{uuid.uuid4().hex}"
         try:
             draft.mkdir(parents=True)
@@ -102,7 +102,7 @@ class Store:
             for file in draft.iterdir():
                 _sync(file)
             with FileLock(self.path / ".lock"):
-                if record.state != "failed":
+                if record.state not in UNFINISHED:
                     shutil.rmtree(failure, ignore_errors=True)
                 _replace(draft, target)
         except OSError as error:
@@ -153,7 +153,7 @@ class Store:
         return Merged(len(new), len(theirs) - len(new))
 
     def _knows(self, record: Record) -> bool:
-        if record.state != "failed":
+        if record.state not in UNFINISHED:
             return self.get(record.key) is not None
         return self.failure(record.cell_digest) is not None or self.get(record.key) is not None
 

@@ -127,6 +127,8 @@ def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: F
         train, val = np.sort(np.concatenate([train, val])), val[:0]
     if cell.fraction == 1:
         return Draw(number, train, val, fold.test)
+    if fold.subsets:
+        return Draw(number, _published(cell, fold), val, fold.test)
 
     def cut(rows: np.ndarray, part: str) -> np.ndarray:
         return draw_fraction(
@@ -140,6 +142,16 @@ def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: F
         )
 
     return Draw(number, cut(train, "train"), cut(val, "val") if cell.settings["cut_validation"] else val, fold.test)
+
+
+def _published(cell: Cell, fold: Fold) -> np.ndarray:
+    if cell.fraction not in fold.subsets:
+        raise NotApplicable(
+            f"split {cell.split} has no list for {100 * cell.fraction:g} % of {cell.dataset}",
+            f"it publishes {', '.join(f'{100 * fraction:g} %' for fraction in sorted(fold.subsets))}",
+            "use one of these fractions",
+        )
+    return fold.subsets[cell.fraction]
 
 
 def _describe(problem: Problem, draw: Draw, untrained: np.ndarray) -> dict[str, Any]:

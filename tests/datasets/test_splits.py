@@ -6,7 +6,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from benchx.datasets import nih
+from benchx.datasets.readers import nih
 from benchx.datasets.splits import make_folds, split_digest, units_in_two_parts
 from benchx.errors import DatasetError
 
@@ -85,3 +85,9 @@ def test_the_digest_tells_splits_apart_and_nothing_else(samples):
     official, folds = make_folds(samples, "official"), make_folds(samples, "cv5")
     assert split_digest(samples, official) == split_digest(samples, make_folds(samples, "official"))
     assert split_digest(samples, official) != split_digest(samples, folds)
+
+
+def test_too_few_patients_for_a_hash_split_is_said(samples):
+    few = dataclasses.replace(samples.take(np.arange(2)), publishes_split=False)
+    with pytest.raises(DatasetError, match="too small for a split by hash: 1 patients"):
+        make_folds(few, "official")

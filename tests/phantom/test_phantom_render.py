@@ -112,8 +112,9 @@ def test_the_same_anatomy_at_every_size():
     large, small = render(patient, 0, 512), render(patient, 0, 128)
     shrunk = cv2.resize(large.pixels, (128, 128), interpolation=cv2.INTER_AREA).astype(float)
     assert np.corrcoef(shrunk.ravel(), small.pixels.ravel())[0, 1] > 0.995
-    for name, mask in small.masks.items():
-        big = cv2.resize(large.masks[name], (128, 128), interpolation=cv2.INTER_AREA)
+    pairs = [(large.masks[name], mask) for name, mask in small.masks.items()]
+    for big, mask in (*pairs, *zip(large.lungs, small.lungs, strict=True)):
+        big = cv2.resize(big, (128, 128), interpolation=cv2.INTER_AREA)
         assert (big & mask).sum() / (big | mask).sum() > 0.8
 
 
@@ -122,6 +123,27 @@ def test_masks_mark_sides_as_seen_by_the_reader():
     right = render(patient_with(one("Effusion", side="right")), 0, 128).masks["Effusion"]
     assert left[:, 64:].sum() > 0.95 * left.sum()
     assert right[:, :64].sum() > 0.95 * right.sum()
+
+
+def test_lungs_are_dark_stand_on_their_sides_and_end_at_the_dome():
+    image = render(patient_with(), 0, 128)
+    left, right = image.lungs
+    assert image.lungs.dtype == np.uint8
+    assert set(np.unique(image.lungs)) == {0, 1}
+    assert left[:, 64:].sum() > 0.95 * left.sum()
+    assert right[:, :64].sum() > 0.95 * right.sum()
+    lungs = image.lungs.any(axis=0)
+    assert 0.12 < lungs.mean() < 0.4
+    around = cv2.dilate(image.lungs.max(axis=0), np.ones((9, 9), np.uint8)) > 0
+    assert image.pixels[lungs].mean() < 0.9 * image.pixels[around & ~lungs].mean()
+
+
+@pytest.mark.parametrize("name", ["Consolidation", "Effusion", "Pneumonia"])
+def test_a_finding_in_the_lung_leaves_the_lung_mask_as_it_is(name):
+    sick, healthy = (render(patient_with(*found), 0, 96) for found in ((one(name),), ()))
+    np.testing.assert_array_equal(sick.lungs, healthy.lungs)
+    inside = sick.masks[name] & sick.lungs[0]
+    assert inside.sum() > 0.3 * sick.masks[name].sum()
 
 
 def test_foreign_objects_are_masked_but_are_no_label():

@@ -140,15 +140,15 @@ def test_rsna_files_are_baseline_jpeg_dicom(rsna):
 
 
 @pytest.mark.parametrize("name", sorted(LAYOUTS))
-def test_a_second_run_writes_the_same_bytes(name, nih, rsna):
-    root = {"nih": nih, "rsna": rsna}[name]
-    before = contents(root)
-    write(name, root)
-    assert contents(root) == before
-    assert json.loads((root / MARKER).read_text()) == {
+def test_a_second_run_writes_the_same_bytes(name, tmp_path):
+    write(name, tmp_path, patients=4)
+    before = contents(tmp_path)
+    write(name, tmp_path, patients=4)
+    assert contents(tmp_path) == before
+    assert json.loads((tmp_path / MARKER).read_text()) == {
         "phantom": 1,
         "dataset": name,
-        "patients": PATIENTS,
+        "patients": 4,
         "seed": SEED,
         "size": SIZE,
     }

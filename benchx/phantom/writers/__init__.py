@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from benchx.phantom.writers import nih, rsna
+from benchx.phantom.writers import (
+    chexpert,
+    covid_chestxray,
+    covidx,
+    iu_xray,
+    mimic_cxr,
+    nih,
+    nlm_tuberculosis,
+    object_cxr,
+    rsna,
+    siim,
+    tbx11k,
+    vindr,
+)
 from benchx.phantom.writers.layout import Layout
 from benchx.phantom.writers.writing import write_layouts
 
-LAYOUTS: dict[str, Layout] = {name: layout for module in (nih, rsna) for name, layout in module.LAYOUTS.items()}
+LAYOUTS: dict[str, Layout] = {
+    name: layout
+    for module in (
+        nih,
+        rsna,
+        siim,
+        vindr,
+        covidx,
+        object_cxr,
+        tbx11k,
+        iu_xray,
+        mimic_cxr,
+        chexpert,
+        covid_chestxray,
+        nlm_tuberculosis,
+    )
+    for name, layout in module.LAYOUTS.items()
+}
 """By name. A layout named as its dataset is the one that `benchx data phantom all` writes; the others are the
 further forms in which that dataset is published."""
 

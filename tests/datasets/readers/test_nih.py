@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchx.datasets import nih
+from benchx.datasets.readers import nih
 from benchx.errors import DatasetError
 
 ROWS = [(1, 0, "No Finding"), (1, 1, "Mass|Edema"), (2, 0, "Effusion"), (3, 0, "Hernia")]
@@ -106,13 +106,65 @@ def test_an_image_in_both_lists_is_refused(write_nih):
         nih.read(root)
 
 
-def test_an_image_in_no_list_and_a_list_without_its_image_are_noted(write_nih):
+def test_images_in_no_list_and_in_no_table_are_counted(write_nih):
     root = write_nih(ROWS)
-    (root / "train_val_list.txt").write_text("00000001_000.png\n99999999_000.png\n")
+    (root / "train_val_list.txt").write_text("00000001_000.png\n")
+    (root / "images" / "00000009_000.png").touch()
     samples = nih.read(root)
     assert list(samples.table["official"]) == ["train", "", "", ""]
     assert any("3 images of the CSV stand in neither" in note for note in samples.notes)
-    assert any("names 1 images that the CSV does not hold" in note for note in samples.notes)
+    assert any("1 image files stand in no row of Data_Entry_2017_v2020.csv" in note for note in samples.notes)
+
+
+def test_a_list_with_an_unknown_image_is_refused(write_nih):
+    root = write_nih(ROWS)
+    (root / "train_val_list.txt").write_text("00000001_000.png\n99999999_000.png\n")
+    with pytest.raises(DatasetError, match=r"train_val_list.txt, entry 2: '99999999_000.png' is not in the table"):
+        nih.read(root)
+
+
+BOX_HEADER = "Image Index,Finding Label,Bbox [x,y,w,h],,,\n"
+
+
+def test_boxes_are_in_a_frame_of_1024_pixels(write_nih):
+    root = write_nih(ROWS)
+    assert nih.read(root).regions == {}
+    (root / "BBox_List_2017.csv").write_text(BOX_HEADER)
+    assert nih.read(root).regions == {}
+    (root / "BBox_List_2017.csv").write_text(
+        BOX_HEADER + "00000001_001.png,Infiltrate,512,256,128.0,64.5\n00000001_001.png,Mass,0,0,1024,1024\n"
+    )
+    samples = nih.read(root)
+    assert list(samples.regions) == ["00000001_001.png"]
+    box = samples.regions["00000001_001.png"][0]
+    assert (box.label, box.x, box.y, box.width, box.height) == ("Infiltration", 512, 256, 128, 64.5)
+    assert box.where == "BBox_List_2017.csv, line 2"
+    layers = samples.masks("00000001_001.png", 48, 48)
+    assert layers.shape == (8, 48, 48)
+    assert layers[samples.mask_classes.index("Mass")].all()
+    infiltration = layers[samples.mask_classes.index("Infiltration")]
+    assert infiltration.sum() == infiltration[12:15, 24:30].sum() == 18
+    assert "segmentation" not in nih.DATASET.tasks
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("00000001_001.png,Infiltrate,512,256,128.0,-1", "line 2: the outline of 'Infiltration' does not fit"),
+        ("00000001_001.png,Infiltrate,512,256,600,1", "line 2: the outline of 'Infiltration' does not fit"),
+        ("00000001_001.png,Hernia,512,256,1,1", "line 2: Finding Label is 'Hernia'"),
+        ("00000001_001.png,Mass,512,wide,1,1", "line 2: y is 'wide'"),
+        ("00000001_001.png,Mass,512,256,,1", "line 2: 'w' is empty"),
+        ("00000077_001.png,Mass,512,256,1,1", "line 2: '00000077_001.png' is not in the table of images"),
+    ],
+)
+def test_a_wrong_box_is_one_clear_error(write_nih, row, says):
+    root = write_nih(ROWS)
+    (root / "BBox_List_2017.csv").write_text(f"{BOX_HEADER}{row}\n")
+    with pytest.raises(DatasetError, match=says) as caught:
+        nih.read(root)
+    assert "BBox_List_2017.csv" in caught.value.what
+    assert caught.value.todo
 
 
 def test_the_real_sample_reads(shared):
@@ -124,6 +176,8 @@ def test_the_real_sample_reads(shared):
     table = pd.read_csv(shared / "data" / "nih-256" / "Data_Entry_2017_v2020.csv")
     expected = table["Finding Labels"].str.get_dummies("|").sum()
     assert counts == {name: int(expected.get(name, 0)) for name in nih.CLASSES}
+    boxes = pd.read_csv(shared / "data" / "nih-256" / "BBox_List_2017.csv")
+    assert sum(len(regions) for regions in samples.regions.values()) == len(boxes) > 0
     assert nih.read(shared / "data" / "nih-1024").missing == ()
 
 

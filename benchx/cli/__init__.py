@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
 from benchx import __version__
+from benchx.cli import data
+from benchx.cli.options import (
+    DataRoot,
+    Json,
+    Roots,
+    StoreDir,
+    bars_for,
+    err,
+    out,
+    parse_fraction,
+    parse_pairs,
+    parse_shard,
+)
 from benchx.errors import BenchxError, UsageError
 from benchx.tables import print_json, print_rows
 
-if TYPE_CHECKING:
-    from benchx.progress import Bars, Silent
-
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-data_app = typer.Typer(no_args_is_help=True, help="Datasets: make a phantom, check a copy.")
 methods_app = typer.Typer(no_args_is_help=True, help="Methods: check that a checkpoint fills its encoder.")
 store_app = typer.Typer(no_args_is_help=True, help="Results stores: status, merge, clean up.")
-for name, group in (("data", data_app), ("methods", methods_app), ("store", store_app)):
+for name, group in (("data", data.app), ("methods", methods_app), ("store", store_app)):
     app.add_typer(group, name=name)
 
-WIDTH_IN_FILES = 200
-out = Console(width=None if sys.stdout.isatty() else WIDTH_IN_FILES)
-err = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-StoreDir = Annotated[Path, typer.Option("--store", help="Folder of the results.")]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", help="Folder with one folder per dataset.")]
-Roots = Annotated[list[str], typer.Option("--root", metavar="DATASET=DIR", help="Folder of one dataset.")]
 INCOMPLETE_EXIT = 3
 
 
@@ -89,6 +89,7 @@ def run(
     data_root: DataRoot = None,
     root: Roots = [],
     checkpoint: Annotated[list[str], typer.Option(metavar="METHOD=FILE", help="Weights of one method.")] = [],
+    splits: Annotated[Path | None, typer.Option(help="Folder of BenchX's split lists.")] = None,
     store: StoreDir = Path("benchx-store"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     shard: Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts.")] = "1/1",
@@ -109,16 +110,17 @@ def run(
         datasets=dataset,
         tasks=task,
         protocols=protocol,
-        fractions=[_fraction(text) for text in fraction],
+        fractions=[parse_fraction(text) for text in fraction],
         seeds=seed,
-        shard=_shard(shard),
+        shard=parse_shard(shard),
     )
-    bars = _bars(quiet=json)
+    bars = bars_for(quiet=json)
     workspace = make_workspace(
         asked,
         data_root=data_root,
-        roots=_pairs(root, "--root"),
-        checkpoints=_pairs(checkpoint, "--checkpoint"),
+        roots=parse_pairs(root, "--root"),
+        checkpoints=parse_pairs(checkpoint, "--checkpoint"),
+        splits=splits,
         store=store,
         device=device,
         skip_unreadable=skip_unreadable,
@@ -153,17 +155,19 @@ def run(
 
 @app.command(name="list")
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="suites|methods|datasets")],
+    what: Annotated[str, typer.Argument(metavar="suites|methods|datasets|exposure")],
+    long: Annotated[bool, typer.Option("--long", help="Datasets with citation, access, classes and overlaps.")] = False,
     json: Json = False,
 ) -> None:
-    """List what benchx knows."""
-    from benchx.listing import LISTINGS
+    """List what benchx knows; exposure is which method's pretraining saw which dataset."""
+    from benchx.errors import unknown_name
+    from benchx.listing import LISTINGS, datasets_in_full
 
     if what not in LISTINGS:
-        from benchx.errors import unknown_name
-
         raise unknown_name("list", what, LISTINGS)
-    print_rows(out, LISTINGS[what](), as_json=json)
+    if long and what != "datasets":
+        raise UsageError(f"list {what} has no --long", "only datasets have more to tell", "leave it out")
+    print_rows(out, datasets_in_full() if long else LISTINGS[what](), as_json=json)
 
 
 @app.command()
@@ -180,7 +184,7 @@ def leaderboard(
     from benchx.suites import read_suite
 
     resolved = read_suite(suite)
-    bars = _bars(quiet=json)
+    bars = bars_for(quiet=json)
     with bars.running():
         board = build_board(resolved, Store(store), bars.stage("intervals"))
     files = write_board(board, out_dir or store / "leaderboards" / resolved.name)
@@ -199,46 +203,19 @@ def doctor(data_root: DataRoot = None, json: Json = False) -> None:
     print_rows(out, diagnose(data_root), as_json=json)
 
 
-@data_app.command()
-def phantom(
-    layout: Annotated[str, typer.Argument(help="An official layout, or all: a data root with every dataset.")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder of the dataset, or of all datasets.")],
-    patients: Annotated[int, typer.Option(min=1)],
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images in pixels.")] = 512,
+@app.command()
+def new(
+    what: Annotated[str, typer.Argument(metavar="dataset")],
+    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path(),
 ) -> None:
-    """Write a simulated dataset in an official layout: no patients, no download."""
-    from benchx.errors import unknown_name
-    from benchx.phantom.writers import LAYOUTS, write, write_all
+    """Write the files of a dataset of your own: its description, a suite for it, and a test that fails."""
+    from benchx.scaffold import new_dataset
 
-    if layout not in ("all", *LAYOUTS):
-        raise unknown_name("phantom layout", layout, ("all", *LAYOUTS))
-    bars = _bars(quiet=False)
-    with bars.running():
-        stage = bars.stage(f"phantom {layout}: patients")
-        if layout == "all":
-            write_all(out_dir, patients, seed, size, stage)
-        else:
-            write(layout, out_dir, patients, seed, size, stage)
-    out.print(f"{patients} simulated patients in {out_dir}", highlight=False, markup=False)
-
-
-@data_app.command()
-def check(dataset: str, data_root: DataRoot = None, root: Roots = [], json: Json = False) -> None:
-    """Check a dataset: counts per split and class, missing and unreadable files, patients in two splits."""
-    from benchx.datasets import get_dataset
-    from benchx.datasets.check import check as check_files
-    from benchx.runs import find_data
-    from benchx.tables import print_report
-
-    get_dataset(dataset)
-    bars = _bars(quiet=json)
-    samples = find_data(dataset, data_root, _pairs(root, "--root"))
-    with bars.running():
-        report = check_files(samples, bars.stage(f"{dataset}: images"))
-    print_json(out, report.to_dict()) if json else print_report(out, report)
-    if not report.sound:
-        raise typer.Exit(1)
+    if what != "dataset":
+        raise UsageError(f"cannot make a new {what}", "datasets can be made", "benchx new dataset NAME")
+    files = new_dataset(name, out_dir)
+    out.print("written: " + ", ".join(map(str, files)), highlight=False, markup=False, soft_wrap=True)
 
 
 @methods_app.command(name="check")
@@ -285,42 +262,6 @@ def gc(
 
     freed = Store(store).gc(caches=caches)
     out.print(f"{freed / 1e6:.1f} MB freed", highlight=False)
-
-
-def _bars(*, quiet: bool) -> Bars | Silent:
-    from benchx.progress import Bars, Silent
-
-    return Silent() if quiet else Bars(err)
-
-
-def _pairs(values: list[str], option: str) -> Mapping[str, Path]:
-    pairs = {}
-    for value in values:
-        key, equals, path = value.partition("=")
-        if not (key and equals and path):
-            raise UsageError(f"{option} {value} is not NAME=PATH", "the '=' or a side of it is missing", "mend it")
-        pairs[key] = Path(path)
-    return pairs
-
-
-def _number(text: str, option: str, convert: Callable[[str], float]) -> float:
-    try:
-        return convert(text)
-    except ValueError:
-        raise UsageError(f"{option} {text} is not a number", "expected e.g. 0.01 or 1%", "mend it") from None
-
-
-def _fraction(text: str) -> float:
-    if text.endswith("%"):
-        return _number(text[:-1], "--fraction", float) / 100
-    return _number(text, "--fraction", float)
-
-
-def _shard(text: str) -> tuple[int, int]:
-    part, slash, parts = text.partition("/")
-    if not (slash and part.isdecimal() and parts.isdecimal()):
-        raise UsageError(f"--shard {text} is not I/N", "expected e.g. 1/4", "mend it")
-    return int(part), int(parts)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -1,8 +1,13 @@
 """NIH ChestX-ray14 (Wang et al., CVPR 2017), read from the files as published.
 
 Layout: `images/*.png` or `images_001/images/*.png` ... `images_012/images/*.png`,
-`Data_Entry_2017_v2020.csv` (or the older `Data_Entry_2017.csv`), `train_val_list.txt`, `test_list.txt`.
-The published lists have no validation part; benchx takes one by patient hash (see `splits`).
+`Data_Entry_2017_v2020.csv` (or the older `Data_Entry_2017.csv`), `train_val_list.txt`, `test_list.txt`, and
+`BBox_List_2017.csv` where wanted. The published lists have no validation part; benchx takes one by patient hash
+(see `splits`), where BenchX uses the lists of MRM, which are not the official ones.
+
+Outlines: 984 boxes of eight findings on 880 images, in pixels of the published 1024 x 1024 PNGs; an image of
+another size is taken as those stretched. The other images were not boxed, so nothing is known of where their
+findings lie, and the dataset serves no segmentation task. BenchX uses no boxes.
 """
 
 from __future__ import annotations
@@ -12,7 +17,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import find_images, is_phantom, read_csv, read_list, refuse_blanks, refuse_duplicates
+from benchx.datasets.files import (
+    find_images,
+    is_phantom,
+    read_csv,
+    read_list,
+    read_numbers,
+    refuse_blanks,
+    refuse_duplicates,
+    refuse_others,
+    refuse_unknown,
+)
+from benchx.datasets.regions import Box, Region, refuse_fault
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError
 
@@ -34,7 +50,20 @@ CLASSES = (
 )
 """The 14 findings in alphabetical order; `No Finding` means none of them."""
 
+MASK_CLASSES = (
+    "Atelectasis",
+    "Cardiomegaly",
+    "Effusion",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pneumonia",
+    "Pneumothorax",
+)
+"""The findings that were boxed; the table of boxes calls `Infiltration` `Infiltrate`."""
+
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+BOXES = "BBox_List_2017.csv"
 LISTS = {"test_list.txt": "test", "train_val_list.txt": "train"}
 _REQUIRED = (
     "Image Index",
@@ -45,6 +74,10 @@ _REQUIRED = (
     "Patient Gender",
     "View Position",
 )
+_CORNER_AND_SIZE = ["Bbox [x", "y", "w", "h]"]
+"""The header holds commas in brackets, so that a CSV reader sees four columns."""
+
+_BOX_FRAME = (1024, 1024)
 
 
 def read(root: Path) -> Samples:
@@ -52,14 +85,15 @@ def read(root: Path) -> Samples:
 
     Raises:
         DatasetError: a file, column or image folder is missing, an image id is listed twice, a label is
-            not one of the 14 classes, or an image stands in both official lists.
+            not one of the 14 classes, an image stands in both official lists, a list or the table of boxes names
+            an unknown image, or a box is malformed.
     """
     path = next((root / name for name in TABLES if (root / name).is_file()), root / TABLES[0])
     entries = read_csv(path, _REQUIRED)
     refuse_blanks(entries, ("Image Index", "Patient ID", "Follow-up #"), path)
     refuse_duplicates(entries["Image Index"], path)
     found = find_images(root, ("images", "images_[0-9][0-9][0-9]/images"), (".png",))
-    names = entries["Image Index"]
+    names = entries["Image Index"].astype(object)
     patients = entries["Patient ID"]
     table = pd.DataFrame(
         {
@@ -74,6 +108,8 @@ def read(root: Path) -> Samples:
     )
     table["official"], notes = _official(root, names)
     missing = tuple(names[~names.isin(found.keys())])
+    if extra := len(found.keys() - set(names)):
+        notes = (*notes, f"{extra} image files stand in no row of {path.name} and are not used")
     return Samples(
         "nih",
         root,
@@ -83,7 +119,35 @@ def read(root: Path) -> Samples:
         missing,
         is_phantom(root),
         notes,
+        regions=_regions(root, names),
+        mask_classes=MASK_CLASSES,
     )
+
+
+def _regions(root: Path, names: pd.Series) -> dict[str, tuple[Region, ...]]:
+    """Return the boxes of the boxed images: none where the table of boxes is not there or has its header only."""
+    path = root / BOXES
+    if not path.is_file() or len(read_list(path)) == 1:
+        return {}
+    rows = read_csv(path, ("Image Index", "Finding Label", *_CORNER_AND_SIZE))
+    finding = rows["Finding Label"].replace({"Infiltrate": "Infiltration"})
+    refuse_others(finding, MASK_CLASSES, path)
+    refuse_blanks(rows, _CORNER_AND_SIZE, path)
+    unknown = rows.index[~rows["Image Index"].isin(names)]
+    if len(unknown):
+        raise DatasetError(
+            f"{path}, line {int(unknown[0]) + 2}: '{rows['Image Index'][unknown[0]]}' is not in the table of images",
+            f"{len(unknown)} of {len(rows)} boxes are so, so the two tables belong to different releases",
+            "use both as published",
+        )
+    values = np.column_stack([read_numbers(rows[column], path) for column in _CORNER_AND_SIZE]).tolist()
+    boxes: dict[str, list[Region]] = {name: [] for name in rows["Image Index"].unique()}
+    for line, (name, label, box) in enumerate(zip(rows["Image Index"], finding, values, strict=True), start=2):
+        x, y, width, height = box
+        region = Box(label, x, y, width, height, f"{BOXES}, line {line}", _BOX_FRAME)
+        refuse_fault(region, *_BOX_FRAME, root)
+        boxes[name].append(region)
+    return {name: tuple(outlined) for name, outlined in boxes.items()}
 
 
 def _labels(findings: pd.Series, path: Path) -> np.ndarray:
@@ -109,12 +173,12 @@ def _official(root: Path, names: pd.Series) -> tuple[pd.Series, tuple[str, ...]]
     """Return the published split of every image, and notes."""
     split = pd.Series("", index=names.index, dtype=object)
     notes = []
-    known = set(names)
     for file, part in LISTS.items():
         if not (root / file).is_file():
             notes.append(f"{file} is not there, so the official split is not known")
             continue
-        listed = set(read_list(root / file))
+        listed = read_list(root / file)
+        refuse_unknown(listed, names, root / file, "the table of images")
         inside = names.isin(listed)
         both = names[inside & (split != "")]
         if len(both):
@@ -124,8 +188,6 @@ def _official(root: Path, names: pd.Series) -> tuple[pd.Series, tuple[str, ...]]
                 "use the two lists as published",
             )
         split[inside] = part
-        if absent := len(listed - known):
-            notes.append(f"{file} names {absent} images that the CSV does not hold")
     if not any("is not there" in note for note in notes) and (unlisted := int((split == "").sum())):
         notes.append(f"{unlisted} images of the CSV stand in neither official list and are not used")
     return split, tuple(notes)
@@ -142,4 +204,5 @@ DATASET = Dataset(
     family="nih",
     classes=CLASSES,
     read=read,
+    mask_classes=MASK_CLASSES,
 )

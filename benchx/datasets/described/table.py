@@ -1,0 +1,78 @@
+"""A described dataset of a CSV and a folder of images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from posixpath import normpath
+
+import numpy as np
+import pandas as pd
+
+from benchx.datasets.described.assembly import assemble
+from benchx.datasets.described.naming import SUFFIX, name_samples
+from benchx.datasets.described.rows import Rows, refuse_blanks, refuse_duplicates, shown
+from benchx.datasets.described.schema import Columns, Description, is_inside
+from benchx.datasets.files import by_stem, read_csv, refuse_link_out
+from benchx.datasets.samples import Samples
+from benchx.datasets.tree import find_paths, note_unlisted
+from benchx.errors import DatasetError
+
+
+def read(described: Description, root: Path) -> Samples:
+    """Read the CSV and look for the images that it names; their paths may lack the suffix.
+
+    Raises:
+        DatasetError: a file, column or the folder is missing, a row is malformed, an image is named twice or is
+            there with two suffixes, or a path or link leads out of the folder.
+    """
+    source = described.table
+    assert source is not None
+    refuse_link_out(root / source.file, root.resolve())
+    rows = _read_rows(described.columns, root / source.file)
+    refuse_blanks(rows, "image")
+    folder = PurePosixPath(source.images)
+    found = _find(root, folder)
+    images, present = _match(rows, folder, found)
+    refuse_duplicates(replace(rows, cells={**rows.cells, "image": pd.Series(images)}), "image")
+    surplus = sum(bool(SUFFIX.search(path)) for path in found - {*images})
+    notes = note_unlisted(surplus, source.file)
+    return assemble(described, root, rows, name_samples(rows.cells["image"]), images, present, notes)
+
+
+def _read_rows(columns: Columns, path: Path) -> Rows:
+    names = {role: name for role, name in columns.model_dump(exclude={"labels"}).items() if name is not None}
+    table = read_csv(path, list(dict.fromkeys((*names.values(), *columns.labels))))
+    return Rows(
+        cells={role: table[name] for role, name in names.items()},
+        labels=[table[name] for name in columns.labels],
+        names=names | {f"labels.{number}": name for number, name in enumerate(columns.labels)},
+        where=lambda row: f"{path}, line {row + 2}",
+    )
+
+
+def _match(rows: Rows, folder: PurePosixPath, found: set[str]) -> tuple[list[str], np.ndarray]:
+    """Return the path of every row's image, and which are there (bool [N])."""
+    cells = rows.cells["image"]
+    outside = ~cells.map(is_inside).astype(bool)
+    if outside.any():
+        row, place = rows.first(outside)
+        raise DatasetError(
+            f"{place}: {rows.names['image']} is '{shown(cells.iloc[row])}'",
+            "an image's path must lie under the folder of images",
+            f"write it relative to {folder}",
+        )
+    paths = [normpath(f"{folder}/{cell}") for cell in cells]
+    bare = [path not in found and not SUFFIX.search(path) for path in paths]
+    if any(bare):
+        wanted = {path for path, without in zip(paths, bare, strict=True) if without}
+        stems = by_stem({path: path for path in sorted(found) if SUFFIX.sub("", path) in wanted})
+        paths = [stems.get(path, path) if without else path for path, without in zip(paths, bare, strict=True)]
+    return paths, np.array([path in found for path in paths])
+
+
+def _find(root: Path, folder: PurePosixPath) -> set[str]:
+    """Return the paths of all files under a folder, relative to the root; no link may lead out of the root."""
+    for parent in folder.parents[:-1]:
+        refuse_link_out(root / parent, root.resolve())
+    return {normpath(path) for path in find_paths(root, (str(folder),), ("",))}

@@ -1,0 +1,74 @@
+"""`benchx data splits fetch`: BenchX's split lists from its public repository, checked against their sums."""
+
+from __future__ import annotations
+
+import os
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from benchx.datasets.benchx_lists import LISTS, PARTS, refuse_other_sum
+from benchx.errors import BenchxError, DatasetError
+
+REPOSITORY = "https://raw.githubusercontent.com/yangzhou12/BenchX/release/preprocess/datasets"
+_TIMEOUT_SECONDS = 60
+_LARGEST_BYTES = 16_000_000
+
+
+def fetch_lists(out: Path, on_progress: Callable[[int, int], None], source: str = REPOSITORY) -> int:
+    """Bring the lists that are not yet there into `out`, one folder per dataset.
+
+    A list that is there with the published sum is kept; each new one is written whole, after its sum was checked.
+
+    Args:
+        source: the address under which `<folder>/<part>.txt` lie.
+
+    Returns:
+        How many were fetched.
+
+    Raises:
+        BenchxError: the network or the server fails, or the disk is full.
+        DatasetError: a list here or there is not the published one.
+    """
+    wanted = [(lists, part) for lists in LISTS.values() for part in PARTS]
+    fetched = 0
+    for number, (lists, part) in enumerate(wanted):
+        on_progress(number, len(wanted))
+        path = out / lists.folder / f"{part}.txt"
+        if path.exists():
+            refuse_other_sum(path.read_bytes(), lists.sha256[part], path)
+            continue
+        address = f"{source}/{lists.folder}/{part}.txt"
+        content = _download(address)
+        refuse_other_sum(content, lists.sha256[part], address)
+        _put(path, content)
+        fetched += 1
+    on_progress(len(wanted), len(wanted))
+    return fetched
+
+
+def _download(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
+            content: bytes = answer.read(_LARGEST_BYTES + 1)
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", "") or error)
+        raise BenchxError(
+            f"{address} could not be fetched", reason, "try again, or copy the lists by hand and give --splits DIR"
+        ) from error
+    if len(content) > _LARGEST_BYTES:
+        raise DatasetError(f"{address} is not a split list", "it is over 16 MB", "check the address")
+    return content
+
+
+def _put(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    except OSError as error:
+        raise BenchxError(
+            f"{path} could not be written", error.strerror or str(error), "free space or give --out another folder"
+        ) from error

@@ -1,0 +1,148 @@
+"""Official files that do not fit are refused with file, line and remedy."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchx.datasets.files import (
+    by_stem,
+    find_images,
+    first_of,
+    read_csv,
+    read_list,
+    read_numbers,
+    refuse_others,
+    refuse_unknown,
+)
+from benchx.errors import DatasetError
+
+
+def test_a_table_may_have_a_byte_order_mark_crlf_blanks_in_the_header_and_gzip(tmp_path):
+    plain, packed = tmp_path / "t.csv", tmp_path / "t.csv.gz"
+    content = "\ufeffImageId, EncodedPixels\r\na,-1\r\nb,\r\n".encode()
+    plain.write_bytes(content)
+    packed.write_bytes(gzip.compress(content))
+    for path in (plain, packed):
+        table = read_csv(path, ("ImageId", "EncodedPixels"))
+        assert table["ImageId"].tolist() == ["a", "b"]
+        assert table["EncodedPixels"].isna().tolist() == [False, True]
+
+
+def test_texts_stay_texts(tmp_path):
+    (tmp_path / "t.csv").write_text("id,value\n007,NA\n1e3,nan\n")
+    table = read_csv(tmp_path / "t.csv", ("id",))
+    assert table.to_numpy().tolist() == [["007", "NA"], ["1e3", "nan"]]
+
+
+def test_a_list_without_header_loses_no_line(tmp_path):
+    (tmp_path / "train.txt").write_text("1 a.png positive cohen\n2 b.png negative rsna\n")
+    table = read_csv(tmp_path / "train.txt", ("patient", "file", "class", "source"), separator=" ", header=False)
+    assert table["file"].tolist() == ["a.png", "b.png"]
+
+
+def test_a_wrong_root_says_what_was_expected_and_found(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(DatasetError, match=r"labels.csv is not in .*\n.*found there: pictures/, readme.txt"):
+        read_csv(tmp_path / "labels.csv", ("id",))
+    with pytest.raises(DatasetError, match="there is no folder"):
+        read_csv(tmp_path / "nowhere" / "labels.csv", ("id",))
+    with pytest.raises(DatasetError, match=r"no folder images in .*\n.*found there: pictures/"):
+        find_images(tmp_path, ("images",), (".png",))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"name,value\na,1\n", "has no column 'id'\nwhy: found: name, value"),
+        (b"id,value\n", "holds no rows"),
+        (b"", "cannot be read as a CSV"),
+        (b"id,value\n\xff\xfe,1\n", "cannot be read as a CSV"),
+        (b"id,value\na,1\nb,1,2,3\n", "line 3, saw 4"),
+    ],
+)
+def test_a_malformed_table_is_named(tmp_path, content, says):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DatasetError, match="t.csv") as raised:
+        read_csv(tmp_path / "t.csv", ("id",))
+    assert says in str(raised.value)
+
+
+def test_a_damaged_gzip_is_named(tmp_path):
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,value\n" + b"a,1\n" * 1000)[:40])
+    with pytest.raises(DatasetError, match="cannot be read as a CSV"):
+        read_csv(tmp_path / "t.csv.gz", ("id",))
+
+
+def test_values_are_named_with_their_line(tmp_path):
+    path = tmp_path / "t.csv"
+    with pytest.raises(DatasetError, match=r"t.csv, line 3: x is '1O'\nwhy: it must be a number"):
+        read_numbers(pd.Series(["1.5", "1O"], name="x"), path)
+    with pytest.raises(DatasetError, match="line 2: x is 'inf'"):
+        read_numbers(pd.Series(["inf"], name="x"), path)
+    numbers = read_numbers(pd.Series(["1.5", None], name="x"), path)
+    assert numbers[0] == 1.5
+    assert np.isnan(numbers[1])
+    with pytest.raises(DatasetError, match=r"line 3: class is 'maybe'\nwhy: it must be one of: positive, negative"):
+        refuse_others(pd.Series(["positive", "maybe"], name="class"), ("positive", "negative"), path)
+    with pytest.raises(DatasetError, match="line 2: class is empty"):
+        refuse_others(pd.Series([None], name="class"), ("positive",), path)
+
+
+def test_a_list_with_an_unknown_id_is_refused(tmp_path):
+    (tmp_path / "test.txt").write_bytes(b"\xef\xbb\xbfa\r\n\r\nb\r\n")
+    listed = read_list(tmp_path / "test.txt")
+    assert listed == ["a", "b"]
+    with pytest.raises(DatasetError, match=r"test.txt, entry 2: 'b' is not in labels.csv\nwhy: 1 of 2"):
+        refuse_unknown(listed, ["a"], tmp_path / "test.txt", "labels.csv")
+    with pytest.raises(DatasetError, match="val.txt is not in"):
+        read_list(tmp_path / "val.txt")
+
+
+def test_images_are_found_by_name_whatever_the_case_of_the_suffix(tmp_path):
+    for path in ("images_001/images/a.png", "images_002/images/b.PNG", "images_002/images/c.txt", "other/deep/d.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    found = find_images(tmp_path, ("images", "images_*/images"), (".png",))
+    assert found == {"a.png": "images_001/images/a.png", "b.PNG": "images_002/images/b.PNG"}
+    assert set(find_images(tmp_path, ("other*",), (".png",), deep=True)) == {"d.png"}
+
+
+def test_one_name_in_two_folders_or_with_two_suffixes_is_refused(tmp_path):
+    for folder, name in (("a", "x.png"), ("b", "x.png"), ("c", "y.png"), ("c", "y.jpg")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / name).touch()
+    with pytest.raises(DatasetError, match="x.png stands in two folders .*: a/x.png and b/x.png"):
+        find_images(tmp_path, ("a", "b"), (".png",))
+    with pytest.raises(DatasetError, match="'y' is there with two suffixes: c/y.jpg and c/y.png"):
+        by_stem(find_images(tmp_path, ("c",), (".png", ".jpg")))
+
+
+def test_links_out_of_the_root_are_refused_and_links_inside_are_followed(tmp_path):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "images").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "a.png").touch()
+    (root / "images" / "own.png").touch()
+    (root / "images" / "again.png").symlink_to(root / "images" / "own.png")
+    assert set(find_images(root, ("images",), (".png",))) == {"own.png", "again.png"}
+    (root / "images" / "a.png").symlink_to(outside / "a.png")
+    with pytest.raises(DatasetError, match=r"a.png is a link to .*outside/a.png, outside .*root"):
+        find_images(root, ("images",), (".png",))
+    (root / "more").symlink_to(outside)
+    with pytest.raises(DatasetError, match="more is a link to"):
+        find_images(root, ("more",), (".png",))
+    linked = tmp_path / "linked"
+    linked.symlink_to(outside)
+    (outside / "images").mkdir()
+    assert find_images(linked, ("images",), (".png",)) == {}
+
+
+def test_the_first_form_that_is_there_is_taken(tmp_path):
+    (tmp_path / "b.csv").touch()
+    assert first_of(tmp_path, ("a.csv", "b.csv")).name == "b.csv"
+    assert first_of(tmp_path, ("a.csv", "c.csv")).name == "a.csv"

@@ -54,8 +54,12 @@ def test_list_prints_a_table_and_json(benchx, what):
         ),
         (["run", "--suite", "phantom", "--method", "medklip", "--root", "mimic=."], "does not use"),
         (["run", "--suite", "phantom", "--method", "medklip", "--device", "tpu"], "unknown device 'tpu'"),
+        (["data", "status", "--suite", "chestxrey"], "did you mean 'chestxray'"),
+        (["list", "methods", "--long"], "has no --long"),
+        (["new", "method", "mine"], "cannot make a new method"),
+        (["new", "dataset", "nih"], "nih"),
         (["data", "phantom", "nhi", "--out", "x", "--patients", "1"], "did you mean 'nih'"),
-        (["data", "check", "chexpert"], "unknown dataset 'chexpert'"),
+        (["data", "check", "chexprt"], "did you mean 'chexpert'"),
     ],
 )
 def test_a_wrong_name_is_one_error_with_the_nearest_right_one(benchx, arguments, says):
@@ -173,3 +177,47 @@ def test_merging_a_folder_that_is_no_store_is_refused(benchx):
     code, _, err = benchx("store", "merge", "nowhere")
     assert code == 1
     assert "is no results store" in err
+
+
+def test_a_whole_phantom_root_is_seen_and_checked(benchx):
+    code, _, _ = benchx("data", "phantom", "all", "--out", "data", "--patients", 20, "--size", 64)
+    assert code == 0
+    code, out, _ = benchx("data", "status", "--data-root", "data", "--json")
+    states = {row["dataset"]: row["state"] for row in json.loads(out)}
+    assert code == 0
+    assert states == dict.fromkeys(states, "verified")
+    assert {"nih", "vindr", "mimic-cxr", "shenzhen"} <= set(states)
+    code, out, _ = benchx("data", "check", "siim", "--data-root", "data")
+    assert code == 0
+    assert "outlines: images outlined 20" in out
+    code, out, err = benchx("data", "check", "mimic-cxr", "--data-root", "data", "--json")
+    report = json.loads(out)
+    assert report["reports"]["findings"] <= report["reports"]["images with a report"]
+    assert "silhouette" not in out + err
+
+
+def test_lists_in_full_and_exposure(benchx):
+    code, out, _ = benchx("list", "datasets", "--long", "--json")
+    assert code == 0
+    assert {row["access"] for row in json.loads(out)} == {"open", "registration", "credentialed"}
+    code, out, _ = benchx("list", "exposure", "--json")
+    assert {row["method"]: row["mimic-cxr"] for row in json.loads(out)}["mrm"] == "images, reports"
+
+
+def test_a_dataset_of_ones_own_is_made_and_not_overwritten(benchx):
+    code, out, _ = benchx("new", "dataset", "mine")
+    assert code == 0
+    assert Path("mine.yaml").is_file()
+    assert "mine.yaml" in out
+    code, _, err = benchx("new", "dataset", "mine")
+    assert code != 0
+    assert "mine.yaml" in err
+
+
+def test_split_lists_that_cannot_be_fetched_are_one_error(benchx, monkeypatch):
+    monkeypatch.setattr("benchx.datasets.fetching.REPOSITORY", "http://127.0.0.1:9")
+    code, out, err = benchx("data", "splits", "fetch", "--out", "lists")
+    assert code == 1
+    assert "could not be fetched" in err
+    assert "Traceback" not in out + err
+    assert not list(Path("lists").rglob("*.txt"))

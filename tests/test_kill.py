@@ -24,6 +24,9 @@ fractions: [0.3, 1.0]
 seeds: [0]
 datasets:
   rsna: null
+  siim: null
+  vindr: null
+  covidx: null
   nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly]}}}
 protocols:
   frozen: {input: {size: 64}, strengths: [0.01, 1.0]}

@@ -80,10 +80,10 @@ def fetch(
 ) -> None:
     """Fetch BenchX's split lists from its public repository; only the published ones are taken, by sha256."""
     from benchx.datasets.benchx_lists import SPLITS_FOLDER
-    from benchx.datasets.fetching import fetch_lists
+    from benchx.datasets.fetching import REPOSITORY, fetch_lists
 
     folder = out_dir or SPLITS_FOLDER
     bars = bars_for(quiet=False)
     with bars.running():
-        fetched = fetch_lists(folder, bars.stage("split lists"))
+        fetched = fetch_lists(folder, bars.stage("split lists"), REPOSITORY)
     out.print(f"{fetched} lists fetched, all are in {folder}", highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ _TIMEOUT_SECONDS = 60
 _LARGEST_BYTES = 16_000_000
 
 
-def fetch_lists(out: Path, on_progress: Callable[[int, int], None], source: str = REPOSITORY) -> int:
+def fetch_lists(out: Path, on_progress: Callable[[int, int], None], source: str) -> int:
     """Bring the lists that are not yet there into `out`, one folder per dataset.
 
     A list that is there with the published sum is kept; each new one is written whole, after its sum was checked.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from benchx.images.spec import InputSpec
+from benchx.images.spec import InputSpec, place
 
 __all__ = ["InputSpec", "normalise", "prepare", "resize"]
 
@@ -56,25 +56,11 @@ def normalise(pixels: torch.Tensor, spec: InputSpec, device: torch.device | str)
 
 
 def _square(pixels: torch.Tensor, spec: InputSpec) -> torch.Tensor:
-    if spec.resize == "stretch":
-        return resize(pixels, spec.size, spec.size)
-    side = spec.resize_to or spec.size
-    height, width = pixels.shape[-2:]
-    # The fixed side is exact and the other one truncated, as torchvision's resize(int) does.
-    fixed = max(height, width) if spec.resize == "letterbox" else min(height, width)
-    pixels = resize(pixels, max(1, side * height // fixed), max(1, side * width // fixed))
-    if spec.resize == "letterbox":
-        pixels = _pad(pixels, side)
-    return _crop(pixels, spec.size)
-
-
-def _pad(pixels: torch.Tensor, side: int) -> torch.Tensor:
-    height, width = pixels.shape[-2:]
-    top, left = (side - height) // 2, (side - width) // 2
-    return functional.pad(pixels, (left, side - width - left, top, side - height - top))
-
-
-def _crop(pixels: torch.Tensor, size: int) -> torch.Tensor:
-    # Python's round (half to even), as torchvision's center_crop does.
-    top, left = (round((length - size) / 2) for length in pixels.shape[-2:])
-    return pixels[..., top : top + size, left : left + size]
+    placed = place(pixels.shape[-2], pixels.shape[-1], spec)
+    pixels = resize(pixels, placed.height, placed.width)
+    top, left = max(-placed.top, 0), max(-placed.left, 0)
+    bottom, right = (max(spec.size - n, 0) for n in (placed.height - placed.top, placed.width - placed.left))
+    if top or left or bottom or right:
+        pixels = functional.pad(pixels, (left, right, top, bottom))
+    top, left = placed.top + top, placed.left + left
+    return pixels[..., top : top + spec.size, left : left + spec.size]

@@ -7,36 +7,10 @@ counted in whole numbers, so that exactly one half is never set.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from benchx.images.spec import InputSpec
-
-
-class Placement(NamedTuple):
-    """How an image comes into the square of a spec: its size after resizing, and the square's corner in that image.
-
-    `top` and `left` are negative where the square is padded.
-    """
-
-    height: int
-    width: int
-    top: int
-    left: int
-
-
-def place(height: int, width: int, spec: InputSpec) -> Placement:
-    """Return where `benchx.images.geometry.prepare` puts an image of `height` x `width` pixels."""
-    if spec.resize == "stretch":
-        return Placement(spec.size, spec.size, 0, 0)
-    side = spec.resize_to or spec.size
-    fixed = max(height, width) if spec.resize == "letterbox" else min(height, width)
-    height, width = max(1, side * height // fixed), max(1, side * width // fixed)
-    if spec.resize == "center_crop":
-        return Placement(height, width, round((height - spec.size) / 2), round((width - spec.size) / 2))
-    crop = round((side - spec.size) / 2)
-    return Placement(height, width, crop - (side - height) // 2, crop - (side - width) // 2)
+from benchx.images.spec import InputSpec, place
 
 
 def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:

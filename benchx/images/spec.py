@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
@@ -63,3 +63,30 @@ class Augmentation(BaseModel):
         if not 0 < self.scale[0] <= self.scale[1] <= 1 or not 0 < self.ratio[0] <= self.ratio[1]:
             raise ValueError("scale must rise within (0, 1], ratio must rise and be positive")
         return self
+
+
+class Placement(NamedTuple):
+    """How an image comes into the square of a spec: its size after resizing, and the square's corner in that image.
+
+    `top` and `left` are negative where the square is padded.
+    """
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+def place(height: int, width: int, spec: InputSpec) -> Placement:
+    """Return where `benchx.images.geometry.prepare` puts an image of `height` x `width` pixels."""
+    if spec.resize == "stretch":
+        return Placement(spec.size, spec.size, 0, 0)
+    # The fixed side is exact and the other one truncated, as torchvision's resize(int) does; crops are rounded
+    # half to even, as its center_crop does.
+    side = spec.resize_to or spec.size
+    fixed = max(height, width) if spec.resize == "letterbox" else min(height, width)
+    height, width = max(1, side * height // fixed), max(1, side * width // fixed)
+    if spec.resize == "center_crop":
+        return Placement(height, width, round((height - spec.size) / 2), round((width - spec.size) / 2))
+    crop = round((side - spec.size) / 2)
+    return Placement(height, width, crop - (side - height) // 2, crop - (side - width) // 2)

@@ -20,6 +20,9 @@ fractions: [1.0]
 seeds: [0]
 datasets:
   nih: null
+  siim: null
+  vindr: null
+  covidx: null
 protocols:
   frozen: {input: {size: 64}, strengths: [0.01, 1.0]}
   finetune: {input: {size: 64}, epochs: 1, batch_size: 16}

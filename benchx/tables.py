@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from benchx.errors import UsageError
 
 if TYPE_CHECKING:
     from benchx.datasets.check import Report
@@ -69,6 +73,23 @@ def print_report(console: Console, report: Report) -> None:
 def print_json(console: Console, value: Any) -> None:
     """Print a value as indented JSON, never wrapped or coloured."""
     console.out(json.dumps(value, indent=1, ensure_ascii=False), highlight=False)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON, whole or not at all.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    draft = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise UsageError(
+            f"{path} could not be written", error.strerror or str(error), "name another file or free space"
+        ) from error
 
 
 def text(value: Any) -> str:

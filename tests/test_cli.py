@@ -221,3 +221,32 @@ def test_split_lists_that_cannot_be_fetched_are_one_error(benchx, monkeypatch):
     assert "could not be fetched" in err
     assert "Traceback" not in out + err
     assert not list(Path("lists").rglob("*.txt"))
+
+
+def test_an_audit_finds_what_two_datasets_share_and_exits_1(benchx):
+    for layout in ("nih", "rsna"):
+        benchx("data", "phantom", layout, "--out", f"data/{layout}", "--patients", 16, "--size", 64)
+    code, out, err = benchx("data", "audit", "nih", "--data-root", "data")
+    assert code == 0, out
+    code, out, err = benchx("data", "audit", "--data-root", "data", "--out", "reports/audit.json")
+    assert code == 1
+    assert "pictures shared with a test part" in out
+    assert "Traceback" not in out + err
+    report = json.loads(Path("reports/audit.json").read_text())
+    assert report["leaks"]
+    (leak,) = [finding for finding in report["findings"] if finding["severity"] == "leak"]
+    assert any(direction.endswith("-> rsna test") for direction in leak["detail"]["directions"])
+    code, _, err = benchx("data", "audit", "siim", "--data-root", "data")
+    assert code == 1
+    assert "dataset 'siim' is not there" in err
+    code, _, err = benchx("data", "audit")
+    assert code == 1
+    assert "no data root was given" in err
+
+
+def test_an_audit_goes_on_past_unreadable_images(benchx):
+    benchx("data", "phantom", "rsna", "--out", "data/rsna", "--patients", 12, "--size", 64)
+    sorted(Path("data/rsna/stage_2_train_images").iterdir())[0].write_bytes(b"")
+    _, out, _ = benchx("data", "audit", "rsna", "--data-root", "data", "--json")
+    kinds = {finding["kind"]: finding["count"] for finding in json.loads(out)["findings"]}
+    assert kinds["unreadable images"] == 1

@@ -28,7 +28,8 @@ def test_a_file_extends_a_suite_and_null_removes(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
         "extends: chestxray\nname: mine\nversion: 3\nfractions: [1.0]\n"
-        "datasets:\n  rsna: null\n  siim: null\n  vindr: null\n  covidx: null\n  nih:\n    split: cv5\n    tasks:\n      classification: {classes: [Mass, Edema]}\n"
+        "datasets:\n  rsna: null\n  siim: null\n  vindr: null\n  covidx: null\n"
+        "  nih:\n    split: cv5\n    tasks:\n      classification: {classes: [Mass, Edema]}\n"
     )
     suite = read_suite(str(path))
     assert list(suite.datasets) == ["nih"]

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchx.cli.options import DataRoot, Json, Roots, bars_for, out, parse_pairs
-from benchx.tables import print_json, print_rows
+from benchx.cli.options import DataRoot, Json, Roots, StoreDir, bars_for, out, parse_pairs
+from benchx.tables import print_json, print_rows, write_json
 
 app = typer.Typer(no_args_is_help=True, help="Datasets: make a phantom, see what is there, check and audit it.")
 splits_app = typer.Typer(no_args_is_help=True, help="Published split lists.")
@@ -71,6 +71,33 @@ def check(
         report = check_files(samples, bars.stage(f"{samples.dataset}: images"))
     print_json(out, report.to_dict()) if json else print_report(out, report)
     if not report.sound:
+        raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    dataset: Annotated[list[str] | None, typer.Argument(help="Datasets; none = all that are there.")] = None,
+    data_root: DataRoot = None,
+    root: Roots = [],
+    store: StoreDir = Path("benchx-store"),
+    out_file: Annotated[Path | None, typer.Option("--out", help="Also write the whole report, as JSON.")] = None,
+    json: Json = False,
+) -> None:
+    """Look for leaks between parts and datasets, repeated and odd pictures, wrong outlines; exit 1 on a leak."""
+    from benchx.auditing import audit_datasets
+
+    bars = bars_for(quiet=json)
+    with bars.running():
+        report = audit_datasets(
+            dataset or [], data_root=data_root, roots=parse_pairs(root, "--root"), store=store, progress=bars
+        )
+    if out_file is not None:
+        write_json(out_file, report.to_dict())
+    if json:
+        print_json(out, report.to_dict())
+    else:
+        print_rows(out, report.rows(), as_json=False, empty="nothing found")
+    if report.leaks:
         raise typer.Exit(1)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from benchx.digests import digest_json
 from benchx.images.journal import JOURNAL, PIXELS, Entry
 
-STORE_VERSION = 1
+STORE_VERSION = 2
 """Raised by hand when the stored pixels of the same files may change."""
 
 _INDEX, _META = "index.parquet", "meta.json"

@@ -1,0 +1,78 @@
+"""`benchx data audit`: open datasets with their splits and pixels, and audit them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchx.datasets import DATASETS, get_dataset
+from benchx.datasets.audit import Audited, AuditReport, audit
+from benchx.datasets.audit.findings import Finding
+from benchx.errors import DataMissing, DatasetError
+from benchx.planning import Reading
+from benchx.progress import Progress
+from benchx.resources import environment_folder
+from benchx.results.store import Store
+from benchx.workspace import Workspace
+
+SHORT_SIDE = 512
+"""Of the pixels that are looked at: that of the suite chestxray, so that a run uses the same ones."""
+
+
+def audit_datasets(
+    names: Sequence[str],
+    *,
+    data_root: Path | None,
+    roots: Mapping[str, Path],
+    store: Path,
+    progress: Progress,
+) -> AuditReport:
+    """Audit datasets with their official splits, each by itself and all against each other.
+
+    Args:
+        names: datasets, or descriptions of one's own; none = all that are there.
+        data_root: folder with one folder per dataset (default: BENCHX_DATA).
+        roots: folders of single datasets.
+        store: where decoded pixels are kept.
+
+    Raises:
+        UsageError: an unknown name.
+        DataMissing: a named dataset, or all of them, are not there.
+        DatasetError: a dataset's tables do not read.
+    """
+    known = {dataset.name: dataset for dataset in map(get_dataset, names or (*DATASETS, *roots))}
+    workspace = Workspace(
+        Store(store),
+        datasets=known,
+        roots=roots,
+        data_root=data_root or environment_folder("BENCHX_DATA"),
+        skip_unreadable=True,
+        progress=progress,
+    )
+    audited, remarks = [], []
+    missing: DataMissing | None = None
+    for name in known:
+        reading = Reading(name, "official", "unknown", SHORT_SIDE)
+        try:
+            dataset = workspace.dataset(reading)
+        except DataMissing as error:
+            if names:
+                raise
+            missing = error
+            continue
+        try:
+            folds = workspace.folds(reading).folds
+        except DatasetError as error:
+            folds = ()
+            remarks.append(_remark("splits that cannot be made", name, [f"{error.what} ({error.why})"]))
+        if dataset.unreadable:
+            remarks.append(_remark("unreadable images", name, list(dataset.unreadable)))
+        audited.append(Audited(dataset.samples, folds, dataset.pixels))
+    if missing is not None and not audited:
+        raise missing
+    report = audit(audited, progress.stage("audit: pictures"))
+    return AuditReport((*report.findings, *remarks))
+
+
+def _remark(kind: str, name: str, told: list[str]) -> Finding:
+    return Finding(kind, "problem", (name,), len(told), tuple(told[:5]), {"ids": told})

@@ -147,3 +147,16 @@ def test_the_benchx_lists_of_vindr_hold_the_15_000_training_images(vinbigdata, s
     assert {part: len(names) for part, names in parts.items()} == {"train": 12_000, "val": 3_000, "test": 3_000}
     assert sorted(parts["train"] + parts["val"]) == sorted(vinbigdata["image_id"].unique())
     assert not set(parts["test"]) & set(vinbigdata["image_id"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_nih_prevalence_is_that_which_torchxrayvision_counts(nih_samples, tmp_path):
+    torchxrayvision = pytest.importorskip("torchxrayvision")
+    theirs = torchxrayvision.datasets.NIH_Dataset(imgpath=str(tmp_path), views=["PA", "AP"], unique_patients=False)
+    totals = {name: {int(value): count for value, count in counts.items()} for name, counts in theirs.totals().items()}
+    ours = {
+        name: {0: int((column == 0).sum()), 1: int((column == 1).sum())}
+        for name, column in zip(nih_samples.classes, nih_samples.labels.T, strict=True)
+    }
+    assert ours == totals

@@ -202,27 +202,27 @@ def test_benchx_lists_name_the_png_form_s_ids(tmp_path, shared):
     assert set(train) <= set(samples.table["sample"])
 
 
-def test_the_whole_published_table(tmp_path, shared):
+@pytest.fixture
+def published(tmp_path):
+    """A root with the published table and no image."""
     found = importlib.util.find_spec("torchxrayvision")
     if found is None or found.origin is None:
         pytest.skip("torchxrayvision, which ships the table, is not installed")
-    published = Path(found.origin).parent / "data" / "siim-pneumothorax-train-rle.csv.gz"
-    shutil.copy(published, tmp_path)
-    real = next((shared / "data" / "dicom-sample").glob("1.2.276.*.dcm"))
-    header = pydicom.dcmread(real, stop_before_pixels=True)
-    folder = tmp_path / "dicom-images-train" / header.StudyInstanceUID / header.SeriesInstanceUID
-    folder.mkdir(parents=True)
-    shutil.copy(real, folder)
+    shutil.copy(Path(found.origin).parent / "data" / "siim-pneumothorax-train-rle.csv.gz", tmp_path)
+    (tmp_path / "dicom-images-train").mkdir()
+    return tmp_path
 
-    samples = siim.read(tmp_path)
-    with gzip.open(published, "rt") as file:
+
+def test_the_whole_published_table(published):
+    samples = siim.read(published)
+    with gzip.open(published / "siim-pneumothorax-train-rle.csv.gz", "rt") as file:
         rows = list(csv.reader(file))[1:]
     masks: dict[str, list[str]] = {name: [] for name, _ in rows}
     for name, cell in rows:
         if cell.strip() != "-1":
             masks[name].append(cell)
     assert len(rows) == 12_954
-    assert len(samples.table) == len(masks) == 12_047
+    assert len(samples.table) == len(masks) == len(samples.missing) == 12_047
     assert samples.labels.sum() == sum(map(bool, masks.values())) == 2_669
     labels = dict(zip(samples.table["sample"], samples.labels[:, 0], strict=True))
     assert labels == {name: float(bool(cells)) for name, cells in masks.items()}
@@ -234,9 +234,17 @@ def test_the_whole_published_table(tmp_path, shared):
     for name in chosen:
         assert np.array_equal(samples.masks(name, 1024, 1024)[0], _naive(masks[name])), name
 
-    assert len(samples.missing) == 12_046
+
+def test_a_real_image_meets_its_row_of_the_published_table(published, shared):
+    real = next((shared / "data" / "dicom-sample").glob("1.2.276.*.dcm"))
+    header = pydicom.dcmread(real, stop_before_pixels=True)
+    folder = published / "dicom-images-train" / header.StudyInstanceUID / header.SeriesInstanceUID
+    folder.mkdir(parents=True)
+    shutil.copy(real, folder)
+    samples = siim.read(published)
     here = samples.table[samples.table["sample"] == real.stem].iloc[0]
+    assert len(samples.missing) == 12_046
     assert here["study"] == header.StudyInstanceUID
-    assert labels[real.stem] == 0
+    assert samples.labels[here.name] == 0
     assert samples.regions[real.stem] == ()
-    assert read(tmp_path / here["image"]).shape == (1024, 1024)
+    assert read(published / here["image"]).shape == (1024, 1024)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchx.datasets import DATASETS, find_root
+from benchx.datasets.files import shown
 from benchx.datasets.samples import Dataset
 from benchx.errors import DataMissing, DatasetError
 from benchx.resources import environment_folder
@@ -68,6 +69,8 @@ def _look(dataset: Dataset, roots: Mapping[str, Path], data_root: Path | None) -
         return Availability(dataset.name, "not there", None, None, terms)
     except DatasetError as error:
         return Availability(dataset.name, "unreadable", None, None, f"{error.what} ({error.why}); {error.todo}")
+    except (OSError, ValueError) as error:
+        return Availability(dataset.name, "unreadable", None, None, shown(" ".join(str(error).split())))
     images, missing = len(samples.table), len(samples.missing)
     if missing:
         listed = ", ".join(samples.missing[:3]) + (", ..." if missing > 3 else "")

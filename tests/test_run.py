@@ -14,6 +14,7 @@ from benchx.engines import local
 from benchx.errors import BenchxError, DataMissing, StoreError, UsageError, WeightsMissing
 from benchx.phantom.writers import write
 from benchx.reporting.leaderboard import build_board
+from benchx.results.status import status_rows
 from benchx.suites import read_suite
 
 METHOD = "random-efficientnet-lite0"
@@ -237,6 +238,10 @@ def test_missing_weights_and_data_are_states_beside_what_runs(data, tmp_path, mo
     assert "kaggle.com" in board.empty[0]
     assert str(tmp_path) not in board.empty[0]
     assert board.columns[0].absent["medklip"].startswith("no weights for 'medklip'")
+    states = {(row["dataset"], row["method"]): row["state"] for row in status_rows(benchx.Store(tmp_path / "s"))}
+    assert states[("nih", METHOD)] == "done"
+    assert states[("rsna", METHOD)] == "data-missing"
+    assert states[("nih", "medklip")] == "weights-missing"
 
 
 def test_what_is_named_and_missing_is_an_error(data, suite, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ app.add_typer(splits_app, name="splits")
 def phantom(
     layout: Annotated[str, typer.Argument(help="An official layout, or all: a data root with every dataset.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder of the dataset, or of all datasets.")],
-    patients: Annotated[int, typer.Option(min=1)],
+    patients: Annotated[int, typer.Option(min=1, help="How many; from 9 on, every layout has all its parts.")],
     seed: Annotated[int, typer.Option(min=0)] = 0,
     size: Annotated[int, typer.Option(min=64, max=1024, help="Side of the images in pixels.")] = 512,
 ) -> None:

@@ -131,17 +131,19 @@ def read_lists(dataset: str, folder: Path) -> dict[str, list[str]]:
                 "the split benchx-2024 is read from them",
                 f"fetch them: benchx data splits fetch --out {folder}; or name their folder with --splits",
             )
-        refuse_other_sum(path.read_bytes(), lists.sha256[part], path)
+        refuse_other_sum(
+            path.read_bytes(), lists.sha256[part], path, f"fetch it again: benchx data splits fetch --out {folder}"
+        )
         read[part] = read_list(path)
     return read
 
 
-def refuse_other_sum(content: bytes, expected: str, source: object) -> None:
+def refuse_other_sum(content: bytes, expected: str, source: object, todo: str) -> None:
     """Raise a DatasetError when some bytes do not have the published sha256."""
     found = hashlib.sha256(content).hexdigest()
     if found != expected:
         raise DatasetError(
             f"{source} is not the published list",
             f"its sha256 is {found}, that of the published one {expected}",
-            "fetch it again: benchx data splits fetch",
+            todo,
         )

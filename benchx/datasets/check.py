@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchx.datasets.regions import MaskFile, fault
+from benchx.datasets.regions import MaskFile, fault, mask_file_fault
 from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold, make_folds, units_in_two_parts
 from benchx.errors import DatasetError
@@ -51,7 +51,14 @@ class Report:
     @property
     def sound(self) -> bool:
         """Whether nothing is missing, unreadable, misplaced or in two parts, and the split can be made."""
-        return not (self.missing or self.unreadable or self.misfits or self.shared or self.split_problem)
+        return not (
+            self.reports.get("unreadable reports")
+            or self.missing
+            or self.unreadable
+            or self.misfits
+            or self.shared
+            or self.split_problem
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON-able values."""
@@ -110,8 +117,12 @@ def _count_reports(samples: Samples) -> dict[str, int]:
     counts = Counter({"images with a report": 0, "findings": 0, "impression": 0})
     for name in samples.table["sample"]:
         if name in samples.reports:
-            report = samples.reports[name]
             counts["images with a report"] += 1
+            try:
+                report = samples.reports[name]
+            except DatasetError:
+                counts["unreadable reports"] += 1
+                continue
             counts["findings"] += report.findings is not None
             counts["impression"] += report.impression is not None
     return dict(counts)
@@ -146,8 +157,10 @@ def _inspect(samples: Samples, on_progress: Callable[[int, int], None]) -> tuple
 
 def _misfit(samples: Samples, name: str, height: int, width: int) -> str | None:
     for region in samples.regions.get(name, ()):
-        if isinstance(region, MaskFile) and not (samples.root / region.path).is_file():
-            return f"{region.path} is not there"
-        if (why := fault(region, height, width)) is not None:
+        if isinstance(region, MaskFile):
+            why = mask_file_fault(region, height, width, samples.root)
+        else:
+            why = fault(region, height, width)
+        if why is not None:
             return f"{region.where}: {why}"
     return None

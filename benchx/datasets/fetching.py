@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchx.datasets.benchx_lists import LISTS, PARTS, refuse_other_sum
+from benchx.digests import digest_file
 from benchx.errors import BenchxError, DatasetError
 
 REPOSITORY = "https://raw.githubusercontent.com/yangzhou12/BenchX/release/preprocess/datasets"
@@ -19,7 +21,8 @@ _LARGEST_BYTES = 16_000_000
 def fetch_lists(out: Path, on_progress: Callable[[int, int], None], source: str) -> int:
     """Bring the lists that are not yet there into `out`, one folder per dataset.
 
-    A list that is there with the published sum is kept; each new one is written whole, after its sum was checked.
+    A list that is there with the published sum is kept; any other is fetched, and written whole after its sum was
+    checked.
 
     Args:
         source: the address under which `<folder>/<part>.txt` lie.
@@ -29,19 +32,18 @@ def fetch_lists(out: Path, on_progress: Callable[[int, int], None], source: str)
 
     Raises:
         BenchxError: the network or the server fails, or the disk is full.
-        DatasetError: a list here or there is not the published one.
+        DatasetError: the list that is served is not the published one.
     """
     wanted = [(lists, part) for lists in LISTS.values() for part in PARTS]
     fetched = 0
     for number, (lists, part) in enumerate(wanted):
         on_progress(number, len(wanted))
         path = out / lists.folder / f"{part}.txt"
-        if path.exists():
-            refuse_other_sum(path.read_bytes(), lists.sha256[part], path)
+        if path.is_file() and digest_file(path) == lists.sha256[part]:
             continue
         address = f"{source}/{lists.folder}/{part}.txt"
         content = _download(address)
-        refuse_other_sum(content, lists.sha256[part], address)
+        refuse_other_sum(content, lists.sha256[part], address, "the repository has changed; copy the lists by hand")
         _put(path, content)
         fetched += 1
     on_progress(len(wanted), len(wanted))
@@ -52,8 +54,8 @@ def _download(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer:
             content: bytes = answer.read(_LARGEST_BYTES + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
-        reason = str(getattr(error, "reason", "") or error)
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", "") or error or type(error).__name__)
         raise BenchxError(
             f"{address} could not be fetched", reason, "try again, or copy the lists by hand and give --splits DIR"
         ) from error

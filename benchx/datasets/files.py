@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from benchx.errors import DatasetError
 
 _SHOWN = 8
+_LONGEST_SHOWN = 40
 
 
 def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", header: bool = True) -> pd.DataFrame:
@@ -30,6 +33,7 @@ def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", heade
             f"the dataset is read from its official files; {_found_in(path.parent)}",
             "point --root DATASET=DIR at the folder that holds this file",
         )
+    refuse_link_out(path, path.parent.resolve())
     try:
         table = pd.read_csv(
             path,
@@ -38,12 +42,24 @@ def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", heade
             keep_default_na=False,
             na_values=[""],
             sep=separator,
+            skip_blank_lines=False,
             header=0 if header else None,
             names=None if header else list(required),
         )
     except (ValueError, UnicodeDecodeError, OSError, EOFError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-        raise DatasetError(f"{path} cannot be read as a CSV", reason, "download the file again") from error
+        raise DatasetError(
+            f"{path} cannot be read as a CSV", reason, "download it again; a table of your own: save it as UTF-8"
+        ) from error
+    if not isinstance(table.index, pd.RangeIndex):
+        raise DatasetError(
+            f"{path}, line 2: the row has more cells than the header has columns",
+            "a comma too many, or a cell with commas that is not in quotes; which cell is which cannot be told",
+            "use the file as published",
+        )
+    if header:
+        _refuse_two_columns(path, separator)
+    table = _without_blank_end(table, path)
     if table.empty:
         raise DatasetError(f"{path} holds no rows", "only its header is there", "download the file again")
     table.columns = table.columns.str.strip()
@@ -51,10 +67,63 @@ def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", heade
     if lacking:
         raise DatasetError(
             f"{path} has no column {', '.join(repr(name) for name in lacking)}",
-            f"found: {', '.join(map(str, table.columns))}",
+            f"found: {', '.join(shown(name) for name in table.columns)}",
             "use the file as published, with its original header",
         )
     return table
+
+
+def _refuse_two_columns(path: Path, separator: str) -> None:
+    """Raise a DatasetError for a name that two columns have, which pandas would tell apart by numbers."""
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str, encoding="utf-8-sig", sep=separator)
+    names = first.iloc[0].dropna().str.strip()
+    twice = names[names.duplicated()]
+    if len(twice):
+        raise DatasetError(
+            f"{path} has two columns '{shown(twice.iloc[0])}'",
+            "which holds cannot be told",
+            "use the file as published",
+        )
+
+
+def shown(text: object) -> str:
+    """Cut a text from a file for an error: it may have slipped out of a column of reports."""
+    whole = str(text)
+    return whole if len(whole) <= _LONGEST_SHOWN else f"{whole[:_LONGEST_SHOWN]}... ({len(whole)} characters)"
+
+
+def _without_blank_end(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Drop blank lines at the end; one in between would shift the lines that errors name, and is refused."""
+    blank = table.isna().all(axis=1).to_numpy()
+    end = len(table)
+    while end and blank[end - 1]:
+        end -= 1
+    if blank[:end].any():
+        raise DatasetError(
+            f"{path}, line {int(blank.argmax()) + 2} is blank", "a table has no gaps", "use the file as published"
+        )
+    return table.iloc[:end]
+
+
+def read_json(path: Path) -> Any:
+    """Read an official JSON file; a byte-order mark is accepted.
+
+    Raises:
+        DatasetError: the file is missing or is not JSON. The error does not show what it holds.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path.name} is not in {path.parent}", _found_in(path.parent), "download the file again")
+    refuse_link_out(path, path.parent.resolve())
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError as error:
+        where = f"{error.msg}, line {error.lineno}, column {error.colno}"
+        raise DatasetError(f"{path} is not JSON", where, "download the file again") from error
+    except UnicodeDecodeError as error:
+        why = f"byte {error.start} is not UTF-8"
+        raise DatasetError(f"{path} is not JSON", why, "download the file again") from error
+    except (RecursionError, ValueError) as error:
+        raise DatasetError(f"{path} is not JSON", type(error).__name__, "download the file again") from error
 
 
 def refuse_blanks(table: pd.DataFrame, columns: Iterable[str], path: Path) -> None:
@@ -75,7 +144,8 @@ def refuse_others(column: pd.Series, allowed: Iterable[str], path: Path) -> None
     if len(wrong):
         value = column[wrong[0]]
         raise DatasetError(
-            f"{path}, line {int(wrong[0]) + 2}: {column.name} is " + ("empty" if pd.isna(value) else f"'{value}'"),
+            f"{path}, line {int(wrong[0]) + 2}: {column.name} is "
+            + ("empty" if pd.isna(value) else f"'{shown(value)}'"),
             f"it must be one of: {', '.join(allowed)}",
             "use the file as published",
         )
@@ -104,7 +174,7 @@ def read_numbers(column: pd.Series, path: Path) -> pd.Series:
     wrong = column.index[column.notna() & ~numbers.abs().lt(float("inf"))]
     if len(wrong):
         raise DatasetError(
-            f"{path}, line {int(wrong[0]) + 2}: {column.name} is '{column[wrong[0]]}'",
+            f"{path}, line {int(wrong[0]) + 2}: {column.name} is '{shown(column[wrong[0]])}'",
             "it must be a number",
             "use the file as published",
         )
@@ -115,6 +185,7 @@ def read_list(path: Path) -> list[str]:
     """Read a split list: one id per line, blank lines skipped, CRLF and byte-order marks accepted."""
     if not path.is_file():
         raise DatasetError(f"{path.name} is not in {path.parent}", _found_in(path.parent), "download the file again")
+    refuse_link_out(path, path.parent.resolve())
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -162,7 +233,7 @@ def find_images(root: Path, folders: Sequence[str], suffixes: Sequence[str], *, 
     for folder in present:
         refuse_link_out(folder, inside)
         for entry in _files(folder, inside, deep):
-            if not entry.name.lower().endswith(tuple(suffixes)):
+            if not entry.name.lower().endswith(tuple(suffixes)) or is_stray(entry.name):
                 continue
             path = os.path.relpath(entry.path, root).replace(os.sep, "/")
             if entry.name in found:
@@ -173,6 +244,15 @@ def find_images(root: Path, folders: Sequence[str], suffixes: Sequence[str], *, 
                 )
             found[entry.name] = path
     return found
+
+
+def is_stray(name: str) -> bool:
+    """Whether a file name belongs to no dataset: not text, or a copy of attributes that macOS leaves (`._name`)."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return True
+    return name.startswith("._")
 
 
 def by_stem(found: dict[str, str]) -> dict[str, str]:
@@ -195,13 +275,24 @@ def by_stem(found: dict[str, str]) -> dict[str, str]:
 
 
 def refuse_link_out(path: Path, inside: Path) -> None:
-    """Raise a DatasetError when a path is a symbolic link to a place outside a resolved folder."""
-    if path.is_symlink() and not path.resolve().is_relative_to(inside):
+    """Raise a DatasetError when a path leads, by symbolic links, to a place outside a resolved folder."""
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(f"{path} is a link that leads to itself", str(error), "remove the link") from error
+    if not target.is_relative_to(inside):
         raise DatasetError(
-            f"{path} is a link to {path.resolve()}, outside {inside}",
+            f"{path} is a link to {target}, outside {inside}",
             "a dataset's files must lie under its root, so that a copy of the root is a copy of the data",
             "point --root DATASET=DIR at the real folder, or link the whole root instead",
         )
+
+
+def link_to_folder(path: str) -> DatasetError:
+    """Return the error for a link to a folder in a tree that is searched: its files would count twice, or for ever."""
+    return DatasetError(
+        f"{path} is a link to a folder", "its files would be found twice", "put the files there, or remove the link"
+    )
 
 
 def is_phantom(root: Path) -> bool:
@@ -215,6 +306,8 @@ def _files(folder: Path, inside: Path, deep: bool) -> Iterator[os.DirEntry[str]]
             refuse_link_out(Path(entry.path), inside)
         if not entry.is_dir():
             yield entry
+        elif deep and entry.is_symlink():
+            raise link_to_folder(entry.path)
         elif deep:
             yield from _files(Path(entry.path), inside, deep)
 

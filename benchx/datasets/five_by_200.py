@@ -27,7 +27,8 @@ def five_by_200(samples: Samples, parts: Sequence[str] = ("train", "val", "test"
     """Choose the 5x200 images of CheXpert or MIMIC-CXR.
 
     Args:
-        samples: with CheXpert's 14 observations as labels, uncertain ones still unknown (NaN).
+        samples: with CheXpert's 14 observations as labels. Uncertain ones may count as anything where `uncertain`
+            says which they are, else they must be unknown (NaN).
         parts: official parts to choose from. The official test parts are too small for 200 of every finding.
 
     Returns:
@@ -38,6 +39,8 @@ def five_by_200(samples: Samples, parts: Sequence[str] = ("train", "val", "test"
     others = [name != "No Finding" for name in samples.classes]
     alone = (samples.labels[:, others] == 1).sum(1) == 1
     alone &= (samples.labels[:, others] == 0).sum(1) == sum(others) - 1
+    if samples.uncertain is not None:
+        alone &= ~samples.uncertain[:, others].any(1)
     usable = alone & table["view"].isin(("PA", "AP")).to_numpy() & table["official"].isin(list(parts)).to_numpy()
     chosen, counts = [], {}
     for name in FINDINGS:

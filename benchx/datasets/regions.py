@@ -20,6 +20,9 @@ Frame = tuple[int, int]
 SLACK = 1.0
 """Pixels by which a box or point may lie outside its image: annotation tools round."""
 
+ASPECT_SLACK = 0.02
+"""Relative difference of width / height by which a mask file may differ from its image."""
+
 MASK_THRESHOLD = 128
 """Value from which a pixel of a mask file counts."""
 
@@ -122,6 +125,19 @@ def fault(region: Region, height: int, width: int) -> str | None:
             f"x {left:g} to {right:g} and y {top:g} to {bottom:g} lie outside the image of {width} x {height} "
             "(width x height)"
         )
+    return None
+
+
+def mask_file_fault(region: MaskFile, height: int, width: int, root: Path) -> str | None:
+    """Say what is wrong with a mask file for an image of this size, or None: it is read."""
+    from benchx.images.decode import UnreadableImage, read
+
+    try:
+        rows, columns = read(root / region.path).shape
+    except UnreadableImage as error:
+        return error.why
+    if abs(columns * height / (rows * width) - 1) > ASPECT_SLACK:
+        return f"it is of {columns} x {rows} for an image of {width} x {height} (width x height)"
     return None
 
 

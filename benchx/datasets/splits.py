@@ -57,7 +57,9 @@ def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[s
             small for one; a listed id is unknown, or stands in two parts.
     """
     if kind == "benchx-2024":
-        return (_listed(samples, lists or {}),)
+        if lists is None:
+            raise ValueError("split benchx-2024 needs its lists")
+        return (_listed(samples, lists),)
     units, inverse = np.unique(samples.clusters, return_inverse=True)
     if kind == "cv5":
         return _cv5(samples.dataset, units, inverse)
@@ -74,14 +76,14 @@ def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[s
     if not samples.publishes_split:
         part[:] = np.where(position < TEST_SHARE, "test", "train")
         position = position - TEST_SHARE
-        if not {"train", "test"} <= set(part):
-            raise DatasetError(
-                f"'{samples.dataset}' is too small for a split by hash: {len(units)} {samples.unit}s",
-                f"{TEST_SHARE:.0%} are for testing, and of so few none is drawn for one of the parts",
-                "use split cv5, or more data",
-            )
     if "val" not in published:
         part[(part == "train") & (position < VALIDATION_SHARE)] = "val"
+    if not {"train", "test"} <= set(part):
+        raise DatasetError(
+            f"'{samples.dataset}' is too small for a split by hash: {len(units)} {samples.unit}s",
+            f"{TEST_SHARE:.0%} are for testing and {VALIDATION_SHARE:.0%} for validation; none is left for one part",
+            "use split cv5, or more data",
+        )
     return (Fold(np.flatnonzero(part == "train"), np.flatnonzero(part == "val"), np.flatnonzero(part == "test")),)
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchx.datasets.files import refuse_link_out
+from benchx.datasets.files import is_stray, link_to_folder, refuse_link_out
 from benchx.errors import DatasetError
 
 
@@ -38,9 +38,11 @@ def find_paths(root: Path, folders: Sequence[str], suffixes: tuple[str, ...]) ->
             for entry in entries:
                 if entry.is_symlink():
                     refuse_link_out(Path(entry.path), inside)
+                if entry.is_dir() and entry.is_symlink():
+                    raise link_to_folder(entry.path)
                 if entry.is_dir():
                     waiting.append(f"{folder}/{entry.name}")
-                elif entry.name.lower().endswith(suffixes):
+                elif entry.name.lower().endswith(suffixes) and not is_stray(entry.name):
                     found.add(f"{folder}/{entry.name}")
     return found
 

@@ -18,7 +18,7 @@ SUFFIXES = (".parquet", ".arrow")
 """Of files that hold images in their rows."""
 
 _CACHE_BYTES = 256 << 20
-"""Limit of the row groups kept; `datasets` writes images in groups of at most 100."""
+"""Limit of the row groups kept, but for the last one read; `datasets` writes images in groups of at most 100."""
 _OPEN_FILES = 8
 
 
@@ -111,11 +111,19 @@ class _Rows:
         self._groups: OrderedDict[tuple[_Key, str, int], _Images] = OrderedDict()
 
     def read(self, container: Path, column: str, row: str) -> bytes:
+        import pyarrow as pa
+
         if not row.isdecimal():
             raise ValueError(f"'{row}' is not a row of {container.name}")
         found = container.stat()
-        with self._lock:
-            images, position = self._find(_Key(container, found.st_size, found.st_mtime_ns), column, int(row))
+        try:
+            with self._lock:
+                images, position = self._find(_Key(container, found.st_size, found.st_mtime_ns), column, int(row))
+        except pa.ArrowNotImplementedError as error:
+            reason = f"{error}; if its row group is over 2 GB, write the file in smaller ones"
+            raise ValueError(f"row {row} of {container.name}: {reason}") from error
+        except pa.ArrowException as error:
+            raise ValueError(f"row {row} of {container.name}: {error}") from error
         value = images[position].as_py()
         if value is None:
             raise ValueError(f"row {row} of {container.name} holds no image")

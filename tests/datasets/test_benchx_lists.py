@@ -110,6 +110,14 @@ def test_a_server_with_another_list_is_refused_and_nothing_is_written(folder, se
     assert not list(tmp_path.glob("out/**/*.txt"))
 
 
+def test_a_wrong_list_that_is_there_is_fetched_again(folder, server, tmp_path):
+    out = tmp_path / "fetched"
+    (out / "Tiny").mkdir(parents=True)
+    (out / "Tiny" / "val.txt").write_text("wrong\n")
+    assert fetching.fetch_lists(out, lambda done, total: None, server) == 5
+    assert read_lists("tiny", out) == read_lists("tiny", folder)
+
+
 def test_a_list_that_is_not_served_is_named(folder, server, tmp_path):
     (folder / "Tiny" / "train.txt").unlink()
     with pytest.raises(BenchxError, match=r"train.txt could not be fetched\nwhy: File not found"):

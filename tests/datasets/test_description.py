@@ -124,6 +124,40 @@ def test_missing_images_are_listed_and_never_an_error(tmp_path):
     assert samples.table["image"][1] == "images/b.png"
 
 
+def test_blanks_around_names_and_the_case_of_suffixes_do_not_count(tmp_path):
+    make_root(tmp_path, "file,finding\n a.png ,Effusion\nb.png,\nc.jpeg,\n", ("a.png", "b.PNG", "c.JPEG"))
+    samples = read(tmp_path)
+    assert samples.missing == ()
+    assert list(samples.table["sample"]) == ["a", "b", "c"]
+    assert list(samples.table["image"]) == ["images/a.png", "images/b.PNG", "images/c.JPEG"]
+
+
+def test_a_suffix_that_fits_two_files_is_not_guessed(tmp_path):
+    make_root(tmp_path, "file,finding\na.Png,Effusion\n", ("a.png", "a.PNG"))
+    assert read(tmp_path).missing == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "says"),
+    [
+        ("a.png", "sub/a.png", "the first row asks for 'images/a.png', there is 'images/sub/a.png'"),
+        ("images/a.png", "a.png", "the first row asks for 'images/images/a.png', there is 'images/a.png'"),
+        ("a.png", "notes.txt", "the first row asks for 'images/a.png', images holds no images"),
+        ("The heart is large.", "a.png", "asks for a path with blanks or special characters, there is 'images/a.png'"),
+    ],
+)
+def test_where_no_image_is_found_a_note_tells_what_was_looked_for_and_what_is_there(tmp_path, name, image, says):
+    make_root(tmp_path, f"file,finding\n{name},Effusion\n", (f"{Path(image).stem}.png",))
+    target = tmp_path / "root" / "images" / image
+    target.parent.mkdir(exist_ok=True)
+    (tmp_path / "root" / "images" / f"{target.stem}.png").rename(target)
+    samples = read(tmp_path)
+    assert len(samples.missing) == 1
+    assert samples.notes[0].startswith("no row's image is on disk: ")
+    assert samples.notes[0].endswith(says)
+    assert "heart" not in samples.notes[0]
+
+
 def test_images_may_lie_beside_the_table(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
@@ -152,6 +186,7 @@ def test_the_rest_of_benchx_reads_it_like_any_other(tmp_path):
         ("file,finding\na.png,Effusion\nb.png,Flu\n", "labels.csv, line 3: finding: 'Flu' is not in the class list"),
         ("file,finding\na.png,Effusion|No Finding\n", "line 2: finding: 'Effusion, No Finding' says both"),
         ("file,finding\na.png,Effusion\n,Effusion\n", "line 3: 'file' is empty"),
+        ("file,finding\na.png,Effusion\n  ,Effusion\n", "line 3: 'file' is empty"),
         ("file,finding\na.png,Effusion\nb.png,\na.png,Pneumonia\n", "'images/a.png' stands more than once in 'file': "),
         ("file,finding\na.png,Effusion\na,Pneumonia\n", "'images/a.png' stands more than once in 'file': "),
         ("file,finding\n../a.png,Effusion\n", "line 2: file is '../a.png'"),
@@ -214,6 +249,27 @@ def test_a_report_taken_for_a_label_is_not_shown(tmp_path):
     with pytest.raises(DatasetError) as caught:
         read(tmp_path, f"file,finding\na.png,{text}\n")
     assert "heart" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "file,finding,text\na.png,Heart enlarged.,x\n",
+        "file,finding,text\n../Heart enlarged.,Effusion,x\n",
+        "file,finding,text\nHeart enlarged.,Effusion,x\nHeart enlarged.,Effusion,x\n",
+        "file,finding,text\nHeart enlarged.,Effusion|No Finding,x\n",
+    ],
+)
+def test_with_reports_even_a_short_cell_is_not_shown(tmp_path, rows):
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path, rows, columns={"image": "file", "label": "finding", "report": "text"})
+    assert "eart" not in str(caught.value)
+
+
+def test_a_sentence_taken_for_a_label_is_not_shown_without_reports_either(tmp_path):
+    text = "The heart is mildly enlarged now."
+    with pytest.raises(DatasetError, match=f"a text of {len(text)} characters is not in the class list"):
+        read(tmp_path, f"file,finding\na.png,{text}\n")
 
 
 @pytest.mark.parametrize(

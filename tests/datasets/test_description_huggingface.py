@@ -40,6 +40,9 @@ BASE: dict[str, Any] = {
 }
 
 
+ONE_COLUMN = {"columns": {"image": "image", "labels": ["label"]}, "classes": ["PNEUMONIA"], "negative": []}
+
+
 def pixels(number: int) -> np.ndarray:
     return np.full((8, 8), number + 1, np.uint8)
 
@@ -252,6 +255,66 @@ def test_a_class_number_without_a_name_is_named(data):
     write(data / "all.parquet", [None, None], [1, 3])
     with pytest.raises(DatasetError, match=r"all.parquet, row 1: label is 3"):
         read(data.parent)
+
+
+@pytest.mark.parametrize("names", [["present", "absent"], ["1", "0"], ["no", "yes"]])
+def test_named_classes_are_not_read_as_ones_and_zeros(data, names):
+    make([0, 1], datasets.ClassLabel(names=names)).to_parquet(data / "all.parquet")
+    with pytest.raises(DatasetError) as caught:
+        read(data.parent, **ONE_COLUMN)
+    assert f"column 'label' holds the numbers of named classes: {', '.join(names)}" in caught.value.what
+    assert "use columns.label" in caught.value.todo
+
+
+def test_classes_that_are_called_0_and_1_are_ones_and_zeros(data):
+    make([0, 1, -1], datasets.ClassLabel(names=["0", "1"])).to_parquet(data / "all.parquet")
+    samples = read(data.parent, **ONE_COLUMN)
+    np.testing.assert_array_equal(samples.labels, [[0], [1], [np.nan]])
+    assert samples.uncertain is not None
+    assert not samples.uncertain.any()
+
+
+def test_two_columns_of_one_name_are_refused(data):
+    image = pa.array([None], pa.struct({"bytes": pa.binary(), "path": pa.string()}))
+    table = pa.Table.from_arrays([image, pa.array([1]), pa.array([2])], ["image", "label", "label"])
+    parquet.write_table(table, data / "all.parquet")
+    with pytest.raises(DatasetError, match=r"all.parquet has more than one column 'label'"):
+        read(data.parent)
+
+
+@pytest.mark.parametrize(("role", "column"), [("report", "text"), ("label", "text"), ("image", "image")])
+def test_text_that_is_not_utf8_is_told_but_not_shown(data, role, column):
+    raw = pa.array([b"Heart", b"Heart \xff"], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), 2, raw.buffers())
+    good = pa.array(["a", "b"])
+    image = pa.StructArray.from_arrays(
+        [pa.array([b"", b""]), text if role == "image" else good], names=["bytes", "path"]
+    )
+    table = pa.table({"image": image, "label": [1, 1], "text": good if role == "image" else text})
+    parquet.write_table(table, data / "all.parquet")
+    with pytest.raises(DatasetError) as caught:
+        read(data.parent, columns={"image": "image", "label": "label", role: column})
+    assert f"all.parquet, row 1: the text in column '{column}' is not UTF-8" in caught.value.what
+    assert "Heart" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_row_group_that_arrow_cannot_read_is_told(data, monkeypatch):
+    one_class([1]).to_parquet(data / "all.parquet")
+
+    def fail(*asked: Any, **options: Any) -> None:
+        raise pa.ArrowNotImplementedError("Nested data conversions not implemented")
+
+    monkeypatch.setattr(parquet.ParquetFile, "read", fail)
+    with pytest.raises(DatasetError, match=r"all.parquet cannot be read\nwhy: Nested data"):
+        read(data.parent)
+
+
+def test_what_macos_leaves_beside_a_file_is_skipped(data):
+    one_class([1]).to_parquet(data / "train.parquet")
+    (data / "._train.parquet").write_bytes(b"attributes")
+    (data / "._test.parquet").write_bytes(b"attributes")
+    assert list(read(data.parent).table["image"]) == ["data/train.parquet/image/0"]
 
 
 def test_unknown_parts_and_missing_shards_are_told(data):

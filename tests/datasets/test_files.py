@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,13 @@ from benchx.datasets.files import (
     find_images,
     first_of,
     read_csv,
+    read_json,
     read_list,
     read_numbers,
     refuse_others,
     refuse_unknown,
 )
+from benchx.datasets.tree import find_paths
 from benchx.errors import DatasetError
 
 
@@ -63,6 +66,9 @@ def test_a_wrong_root_says_what_was_expected_and_found(tmp_path):
         (b"", "cannot be read as a CSV"),
         (b"id,value\n\xff\xfe,1\n", "cannot be read as a CSV"),
         (b"id,value\na,1\nb,1,2,3\n", "line 3, saw 4"),
+        (b"id,value\na,1,\nb,2,\n", "line 2: the row has more cells than the header has columns"),
+        (b"id,value\na,1\n\nb,2\n", "line 3 is blank"),
+        (b"id,value, value\na,1,2\n", "two columns 'value'"),
     ],
 )
 def test_a_malformed_table_is_named(tmp_path, content, says):
@@ -70,6 +76,28 @@ def test_a_malformed_table_is_named(tmp_path, content, says):
     with pytest.raises(DatasetError, match="t.csv") as raised:
         read_csv(tmp_path / "t.csv", ("id",))
     assert says in str(raised.value)
+
+
+def test_a_text_that_slipped_into_the_header_is_cut(tmp_path):
+    (tmp_path / "t.csv").write_text("7," + "The heart is large. " * 20 + "\n8,b\n")
+    with pytest.raises(DatasetError, match="has no column 'id'") as raised:
+        read_csv(tmp_path / "t.csv", ("id",))
+    assert "(399 characters)" in str(raised.value)
+    assert len(str(raised.value)) < 400
+
+
+def test_blank_lines_at_the_end_do_not_matter(tmp_path):
+    (tmp_path / "t.csv").write_text("id,value\na,1\n\n\n")
+    assert len(read_csv(tmp_path / "t.csv", ("id",))) == 1
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"", b"[" * 100_000])
+def test_what_is_not_json_is_one_error(tmp_path, content):
+    (tmp_path / "t.json").write_bytes(content)
+    with pytest.raises(DatasetError, match="t.json is not JSON"):
+        read_json(tmp_path / "t.json")
+    with pytest.raises(DatasetError, match="u.json is not in"):
+        read_json(tmp_path / "u.json")
 
 
 def test_a_damaged_gzip_is_named(tmp_path):
@@ -136,10 +164,30 @@ def test_links_out_of_the_root_are_refused_and_links_inside_are_followed(tmp_pat
     (root / "more").symlink_to(outside)
     with pytest.raises(DatasetError, match="more is a link to"):
         find_images(root, ("more",), (".png",))
+    (root / "deep" / "inner").mkdir(parents=True)
+    (root / "images_001").symlink_to(outside)
+    (outside / "images").mkdir()
+    with pytest.raises(DatasetError, match="images_001/images is a link to .*outside"):
+        find_images(root, ("images_*/images",), (".png",))
+    (root / "deep" / "loop").symlink_to(root / "deep")
+    with pytest.raises(DatasetError, match="loop is a link to a folder"):
+        find_images(root, ("deep",), (".png",), deep=True)
+    (outside / "t.csv").write_text("id\na\n")
+    for name, read in (("t.csv", lambda path: read_csv(path, ("id",))), ("t.txt", read_list), ("t.json", read_json)):
+        (root / name).symlink_to(outside / "t.csv")
+        with pytest.raises(DatasetError, match=f"{name} is a link to"):
+            read(root / name)
     linked = tmp_path / "linked"
     linked.symlink_to(outside)
-    (outside / "images").mkdir()
     assert find_images(linked, ("images",), (".png",)) == {}
+
+
+def test_files_that_no_table_can_name_are_passed_over(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in (b"a.png", b"._a.png", b"\xff.png"):
+        (tmp_path / "images" / os.fsdecode(name)).touch()
+    assert set(find_images(tmp_path, ("images",), (".png",))) == {"a.png"}
+    assert find_paths(tmp_path, ("images",), (".png",)) == {"images/a.png"}
 
 
 def test_the_first_form_that_is_there_is_taken(tmp_path):

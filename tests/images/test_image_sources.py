@@ -79,6 +79,20 @@ def test_what_cannot_be_read_has_a_reason(tmp_path, place, says):
     assert caught.value.why == says
 
 
+@pytest.mark.parametrize("kind", [pa.ArrowNotImplementedError, pa.ArrowCapacityError, pa.ArrowKeyError])
+def test_a_group_that_arrow_cannot_read_has_a_reason_in_one_line(tmp_path, monkeypatch, kind):
+    path = write(tmp_path / "a.parquet", [b"noise"])
+
+    def fail(*asked: object, **options: object) -> None:
+        raise kind("Nested data conversions\nnot implemented")
+
+    monkeypatch.setattr(parquet.ParquetFile, "read_row_group", fail)
+    with pytest.raises(UnreadableImage) as caught:
+        read(path / "image" / "0")
+    assert caught.value.why.startswith("row 0 of a.parquet: ")
+    assert "Nested data conversions not implemented" in caught.value.why
+
+
 def test_a_damaged_container_and_a_missing_file_have_reasons(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 noise PAR1")
     with pytest.raises(UnreadableImage) as caught:

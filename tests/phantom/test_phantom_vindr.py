@@ -153,7 +153,7 @@ def test_the_reader_takes_the_majority_and_benchx_the_union(roots, truth):
 
 
 def test_masks_of_test_images_cover_the_findings(roots, truth):
-    samples = reader.read(roots["vindr-png"])
+    samples = reader.read(roots["vindr"])
     checked = 0
     for name in samples.table["sample"][samples.table["official"] == "test"]:
         radiograph = truth[name][1]
@@ -164,6 +164,12 @@ def test_masks_of_test_images_cover_the_findings(roots, truth):
             assert layer[y : y + h, x : x + w].all()
             checked += 1
     assert checked
+
+
+def test_boxes_are_not_used_with_png_files_whose_scale_is_unknown(roots):
+    samples = reader.read(roots["vindr-png"])
+    assert samples.regions == {}
+    assert any("boxes are in pixels of the DICOM files" in note for note in samples.notes)
 
 
 def test_fewer_patients_have_the_same_files(roots, tmp_path):

@@ -9,15 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchx.datasets.audit.audited import Audited
 from benchx.datasets.audit.findings import Finding, Severity, list_of
-from benchx.datasets.regions import MaskFile, Region, draw, fault
-from benchx.images.decode import UnreadableImage, read
-
-_ASPECT = 0.02
-"""Relative difference of width / height by which a mask file may differ from its image."""
+from benchx.datasets.regions import MaskFile, Region, draw, fault, mask_file_fault
 
 _UNFIT = "outlines that do not fit their image"
-_UNREADABLE = "mask files that cannot be read"
-_OTHER_SHAPE = "mask files of another shape"
+_UNFIT_FILE = "mask files that cannot be read or are of another shape"
 _EMPTY = "outlines without a pixel"
 _NEGATIVE = "outlines of a finding that the labels call absent"
 _POSITIVE = "labels without an outline"
@@ -73,7 +68,7 @@ def _outlined(
     for name, its in by_name.items():
         wrong = {kind: why for region in its for kind, why in _wrong(region, height, width, audited).items()}
         found |= wrong
-        undrawable = _UNFIT in wrong or _UNREADABLE in wrong
+        undrawable = bool(wrong)
         outlined[name] = undrawable or bool(draw(its, (name,), height, width, audited.samples.root).any())
         if not outlined[name] and not all(isinstance(region, MaskFile) for region in its):
             found[_EMPTY] = name
@@ -84,10 +79,5 @@ def _wrong(region: Region, height: int, width: int, audited: Audited) -> dict[st
     if not isinstance(region, MaskFile):
         why = fault(region, height, width)
         return {} if why is None else {_UNFIT: f"{region.where}: {why}" if region.where else why}
-    try:
-        rows, columns = read(audited.samples.root / region.path).shape
-    except UnreadableImage as error:
-        return {_UNREADABLE: f"{region.path}: {error.why}"}
-    if abs(columns * height / (rows * width) - 1) > _ASPECT:
-        return {_OTHER_SHAPE: f"{region.path}: {columns} x {rows} for an image of {width} x {height} (width x height)"}
-    return {}
+    why = mask_file_fault(region, height, width, audited.samples.root)
+    return {} if why is None else {_UNFIT_FILE: f"{region.path}: {why}"}

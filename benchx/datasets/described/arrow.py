@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as compute
 import pyarrow.parquet as parquet
 
-from benchx.datasets.described.rows import shown
 from benchx.datasets.described.schema import Description
 from benchx.errors import DatasetError
 from benchx.images.sources import open_arrow
@@ -42,28 +41,31 @@ def read_contents(described: Description, path: Path) -> Contents:
     """Read everything but the bytes of the images.
 
     Raises:
-        DatasetError: the file is damaged, a column is missing or of another type, or a class number has no name.
+        DatasetError: the file is damaged, a column is missing, there twice or of another type, a text is not UTF-8,
+            a class number has no name, or a column of `Columns.labels` holds numbers of named classes.
     """
     columns = described.columns
     roles = {role: name for role, name in columns.model_dump(exclude={"image", "labels"}).items() if name is not None}
     wanted = list(dict.fromkeys((*roles.values(), *columns.labels)))
     try:
         table, inside = _read(path, columns.image, wanted)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DatasetError(
             f"{path} cannot be read",
             (str(error).strip() or type(error).__name__).splitlines()[0],
             "copy the file again",
         ) from error
     names = _class_names(table.schema.metadata)
+    _refuse_named(path, columns.labels, names)
     cells: dict[str, list[Label]] = {}
     for role, name in roles.items():
         if role == "label":
             cells[role] = _labels(table.column(name), names.get(name, described.classes), f"{path}", name)
         else:
-            cells[role] = list(_texts(table.column(name), names.get(name)))
-    labels = [_texts(table.column(name), None) for name in columns.labels]
-    return Contents(inside, _paths(table.column(columns.image)), cells, labels)
+            cells[role] = list(_texts(table.column(name), names.get(name), f"{path}", name))
+    labels = [_texts(table.column(name), names.get(name), f"{path}", name) for name in columns.labels]
+    paths = _texts(compute.struct_field(table.column(columns.image), "path"), None, f"{path}", columns.image)
+    return Contents(inside, paths, cells, labels)
 
 
 def _read(path: Path, image: str, wanted: Sequence[str]) -> tuple[pa.Table, np.ndarray]:
@@ -83,6 +85,12 @@ def _check_columns(path: Path, schema: pa.Schema, image: str, wanted: Sequence[s
             f"{path} has no column {', '.join(map(repr, lacking))}",
             f"found: {', '.join(schema.names)}",
             "mend 'columns' in the description",
+        )
+    if repeated := [name for name in (image, *wanted) if schema.names.count(name) > 1]:
+        raise DatasetError(
+            f"{path} has more than one column '{repeated[0]}'",
+            "which of them is meant cannot be told",
+            "rename or remove the others",
         )
     kind = schema.field(image).type
     fields = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
@@ -111,10 +119,6 @@ def _holds_bytes(file: parquet.ParquetFile, leaf: str) -> np.ndarray:
     return np.concatenate(flags) if flags else np.zeros(0, bool)
 
 
-def _paths(column: pa.ChunkedArray) -> list[str | None]:
-    return [path or None for path in compute.struct_field(column, "path").to_pylist()]
-
-
 def _class_names(metadata: dict[bytes, bytes] | None) -> dict[str, tuple[str, ...]]:
     """Return the names of ClassLabel columns, also of lists of them."""
     try:
@@ -133,11 +137,38 @@ def _names(feature: Any) -> tuple[str, ...] | None:
     return tuple(feature["names"]) if feature.get("_type") == "ClassLabel" else None
 
 
-def _texts(column: pa.ChunkedArray, names: Sequence[str] | None) -> list[str | None]:
+def _refuse_named(path: Path, labels: Sequence[str], names: dict[str, tuple[str, ...]]) -> None:
+    """Raise a DatasetError when a column of ones and zeros is one of named classes: number 0 may be the finding."""
+    for name in labels:
+        if names.get(name, ("0", "1")) != ("0", "1"):
+            raise DatasetError(
+                f"{path}: column '{name}' holds the numbers of named classes: {', '.join(names[name])}",
+                "in columns.labels 1 means present and 0 absent, whatever the numbers are called",
+                "use columns.label, or write the column as plain 1/0 numbers",
+            )
+
+
+def _values(column: pa.ChunkedArray, file: str, name: str) -> list[Any]:
+    values: list[Any] = []
+    try:
+        for cell in column:
+            values.append(cell.as_py())
+    except UnicodeDecodeError:
+        # Not chained: the error would carry the text along.
+        raise DatasetError(
+            f"{file}, row {len(values)}: the text in column '{name}' is not UTF-8",
+            "Parquet and Arrow files hold their texts in UTF-8",
+            "write the file again from texts that were decoded rightly",
+        ) from None
+    return values
+
+
+def _texts(column: pa.ChunkedArray, names: Sequence[str] | None, file: str, name: str) -> list[str | None]:
     """Return single values as texts, empty ones as None; class numbers by their names where these are known."""
-    values = column.to_pylist()
+    values = _values(column, file, name)
     if names is not None and pa.types.is_integer(column.type):
-        values = [names[value] if value is not None and 0 <= value < len(names) else value for value in values]
+        known = dict(enumerate(names)) | {-1: None}
+        values = [known.get(value, value) for value in values]
     return [_text(value) for value in values]
 
 
@@ -156,7 +187,7 @@ def _labels(column: pa.ChunkedArray, names: Sequence[str], file: str, name: str)
     several = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     kind = kind.value_type if several or pa.types.is_dictionary(kind) else kind
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        values = column.to_pylist()
+        values = _values(column, file, name)
         return [tuple(map(str, value)) if several and value is not None else value or None for value in values]
     if not pa.types.is_integer(kind):
         raise DatasetError(
@@ -168,7 +199,7 @@ def _labels(column: pa.ChunkedArray, names: Sequence[str], file: str, name: str)
     def name_of(number: int | None, row: int) -> str:
         if number is None or not 0 <= number < len(names):
             raise DatasetError(
-                f"{file}, row {row}: {name} is {shown(number)}",
+                f"{file}, row {row}: {name} is {number}",
                 f"there are {len(names)} class names, counted from 0: {', '.join(names)}",
                 "mend the row, or the names",
             )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchx.datasets.described.labels import label_matrix
-from benchx.datasets.described.rows import Rows, read_numbers, refuse_blanks, refuse_duplicates, shown
+from benchx.datasets.described.rows import Rows, read_numbers, refuse_blanks, refuse_duplicates
 from benchx.datasets.described.schema import Description
 from benchx.datasets.files import is_phantom
 from benchx.datasets.samples import Report, Samples
@@ -72,7 +72,7 @@ def _official(described: Description, rows: Rows) -> np.ndarray | str:
         row, place = rows.first(wrong)
         cell = cells.iloc[row]
         raise DatasetError(
-            f"{place}: {rows.names['split']} is " + ("empty" if pd.isna(cell) else f"'{shown(cell)}'"),
+            f"{place}: {rows.names['split']} is " + ("empty" if pd.isna(cell) else rows.shown(cell)),
             f"the description knows these parts: {', '.join(described.splits)}",
             "say under 'splits' whether it is train, val or test",
         )

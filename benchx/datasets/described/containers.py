@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from benchx.datasets.files import refuse_link_out
+from benchx.datasets.files import is_stray, refuse_link_out
 from benchx.errors import DatasetError
 from benchx.images.sources import SUFFIXES
 
@@ -45,7 +45,7 @@ def find_containers(root: Path, place: str) -> list[Container]:
     elif (target / "state.json").is_file():
         found = _saved(root, target, "")
     else:
-        paths = sorted(target.glob("*.parquet"))
+        paths = sorted(path for path in target.glob("*.parquet") if not is_stray(path.name))
         _refuse_gaps(paths, target)
         found = [Container(path.relative_to(root).as_posix(), _part(path)) for path in paths]
     if not found:

@@ -107,17 +107,18 @@ def _images(described: Description, root: Path, files: Files) -> tuple[list[str]
         for row, (inside, path) in enumerate(zip(content.inside, content.paths, strict=True)):
             address = f"{one.path}/{described.columns.image}/{row}"
             if not inside and path is not None:
-                address = _beside(root, one.path, path, row)
+                address = _beside(described, root, one.path, path, row)
             images.append(address)
             present.append(bool(inside) or (root / address).is_file())
     return images, np.array(present, bool)
 
 
-def _beside(root: Path, container: str, path: str, row: int) -> str:
+def _beside(described: Description, root: Path, container: str, path: str, row: int) -> str:
     """Return where an image lies that a file only names."""
     if not is_inside(path):
+        named = shown(path, reports=described.columns.report is not None)
         raise DatasetError(
-            f"{root / container}, row {row}: the image is the file '{shown(path)}'",
+            f"{root / container}, row {row}: the image is the file {named}",
             "its bytes are not in the Parquet file, and its path does not lie under the dataset's folder",
             "save the dataset again with the images in it, or with paths relative to the Parquet file",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.described.rows import Rows, shown
+from benchx.datasets.described.rows import Rows
 from benchx.datasets.described.schema import Description
 from benchx.errors import DatasetError
 
@@ -31,7 +31,7 @@ def _numbers(rows: Rows, number: int, cells: pd.Series) -> np.ndarray:
     if wrong.any():
         row, place = rows.first(wrong)
         raise DatasetError(
-            f"{place}: {rows.names[f'labels.{number}']} is '{shown(cells.iloc[row])}'",
+            f"{place}: {rows.names[f'labels.{number}']} is {rows.shown(cells.iloc[row])}",
             "a label column holds 1 (present), 0 (absent), -1 (uncertain) or nothing (unknown)",
             "mend the column, or name classes in one column and give it as columns.label",
         )
@@ -49,7 +49,7 @@ def _from_names(described: Description, rows: Rows) -> np.ndarray:
         for name in names:
             if name in described.classes:
                 matrix[kind, described.classes.index(name)] = 1
-        if fault := _fault(names, described):
+        if fault := _fault(names, described, rows):
             place = rows.where(int(np.argmax(codes == kind)))
             raise DatasetError(f"{place}: {rows.names['label']}: {fault[0]}", fault[1], fault[2])
     return matrix[codes]
@@ -59,19 +59,19 @@ def _split(text: str, separator: str | None) -> list[str]:
     return [name.strip() for name in text.split(separator)] if separator else [text.strip()]
 
 
-def _fault(names: list[str] | tuple[str, ...], described: Description) -> tuple[str, str, str] | None:
+def _fault(names: list[str] | tuple[str, ...], described: Description, rows: Rows) -> tuple[str, str, str] | None:
     """Return what is wrong with the names of one cell, why, and what to do."""
     known = ", ".join((*described.classes, *described.negatives))
     for name in names:
         if name not in described.classes and name not in described.negatives:
             return (
-                f"'{shown(name)}' is not in the class list",
+                f"{rows.shown(name)} is not in the class list",
                 f"the description knows: {known}",
                 "add it to 'classes', or to 'negative' where it means none; 'separator' splits several",
             )
     if {*names} & {*described.negatives} and {*names} & {*described.classes}:
         return (
-            f"'{shown(', '.join(names))}' says both some and none of the classes",
+            f"{rows.shown(', '.join(names))} says both some and none of the classes",
             f"'negative' is {', '.join(described.negatives)}",
             "mend the row",
         )

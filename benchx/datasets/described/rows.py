@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
 from benchx.errors import DatasetError
 
-_LONGEST = 60
+_LONGEST = 30
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,10 @@ class Rows:
         row = int(wrong.to_numpy().argmax())
         return row, self.where(row)
 
+    def shown(self, value: str) -> str:
+        """Show a cell in an error (see `shown`)."""
+        return shown(value, reports="report" in self.cells)
+
 
 def refuse_blanks(rows: Rows, role: str) -> None:
     """Raise a DatasetError when a role is read from a column that is empty on a row."""
@@ -57,7 +60,7 @@ def refuse_duplicates(rows: Rows, role: str) -> None:
         row, _ = rows.first(repeated)
         places = [rows.where(int(other)) for other in (cells == cells.iloc[row]).to_numpy().nonzero()[0]]
         raise DatasetError(
-            f"'{shown(cells.iloc[row])}' stands more than once in '{rows.names[role]}': {', '.join(places[:4])}",
+            f"{rows.shown(cells.iloc[row])} stands more than once in '{rows.names[role]}': {', '.join(places[:4])}",
             "one row is one image; which labels hold is undecidable",
             "keep one row per image",
         )
@@ -71,12 +74,15 @@ def read_numbers(rows: Rows, role: str) -> pd.Series:
     if wrong.any():
         row, place = rows.first(wrong)
         raise DatasetError(
-            f"{place}: {rows.names[role]} is '{shown(cells.iloc[row])}'", "it must be a number", "mend the row"
+            f"{place}: {rows.names[role]} is {rows.shown(cells.iloc[row])}", "it must be a number", "mend the row"
         )
     return numbers
 
 
-def shown(value: Any) -> str:
-    """Show a cell in an error; a long one may be a report, so only its length is told."""
-    text = str(value)
-    return text if len(text) <= _LONGEST else f"a text of {len(text)} characters"
+def shown(text: str, *, reports: bool) -> str:
+    """Show a cell in an error, in quotes; of a cell that may hold a report only the length is told.
+
+    Args:
+        reports: whether the dataset has reports: cells may have slipped, so even a short one may be a sentence.
+    """
+    return f"a text of {len(text)} characters" if reports or len(text) > _LONGEST else f"'{text}'"

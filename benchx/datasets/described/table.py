@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
@@ -11,16 +14,21 @@ import pandas as pd
 
 from benchx.datasets.described.assembly import assemble
 from benchx.datasets.described.naming import SUFFIX, name_samples
-from benchx.datasets.described.rows import Rows, refuse_blanks, refuse_duplicates, shown
+from benchx.datasets.described.rows import Rows, refuse_blanks, refuse_duplicates
 from benchx.datasets.described.schema import Columns, Description, is_inside
 from benchx.datasets.files import by_stem, read_csv, refuse_link_out
 from benchx.datasets.samples import Samples
 from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
+_PLAIN = re.compile(r"[\w./-]+", re.ASCII)
+"""A path that cannot be a sentence of a report."""
+
 
 def read(described: Description, root: Path) -> Samples:
-    """Read the CSV and look for the images that it names; their paths may lack the suffix.
+    """Read the CSV and look for the images that it names.
+
+    Blanks around an image's path do not count. It may lack the suffix, or write it in the other case.
 
     Raises:
         DatasetError: a file, column or the folder is missing, a row is malformed, an image is named twice or is
@@ -37,14 +45,18 @@ def read(described: Description, root: Path) -> Samples:
     refuse_duplicates(replace(rows, cells={**rows.cells, "image": pd.Series(images)}), "image")
     surplus = sum(bool(SUFFIX.search(path)) for path in found - {*images})
     notes = note_unlisted(surplus, source.file)
+    if not present.any():
+        notes = (_note_none(source.images, images[0], found), *notes)
     return assemble(described, root, rows, name_samples(rows.cells["image"]), images, present, notes)
 
 
 def _read_rows(columns: Columns, path: Path) -> Rows:
     names = {role: name for role, name in columns.model_dump(exclude={"labels"}).items() if name is not None}
     table = read_csv(path, list(dict.fromkeys((*names.values(), *columns.labels))))
+    cells = {role: table[name] for role, name in names.items()}
+    stripped = cells["image"].str.strip()
     return Rows(
-        cells={role: table[name] for role, name in names.items()},
+        cells=cells | {"image": stripped.mask(stripped == "")},
         labels=[table[name] for name in columns.labels],
         names=names | {f"labels.{number}": name for number, name in enumerate(columns.labels)},
         where=lambda row: f"{path}, line {row + 2}",
@@ -58,17 +70,37 @@ def _match(rows: Rows, folder: PurePosixPath, found: set[str]) -> tuple[list[str
     if outside.any():
         row, place = rows.first(outside)
         raise DatasetError(
-            f"{place}: {rows.names['image']} is '{shown(cells.iloc[row])}'",
+            f"{place}: {rows.names['image']} is {rows.shown(cells.iloc[row])}",
             "an image's path must lie under the folder of images",
             f"write it relative to {folder}",
         )
-    paths = [normpath(f"{folder}/{cell}") for cell in cells]
-    bare = [path not in found and not SUFFIX.search(path) for path in paths]
-    if any(bare):
-        wanted = {path for path, without in zip(paths, bare, strict=True) if without}
-        stems = by_stem({path: path for path in sorted(found) if SUFFIX.sub("", path) in wanted})
-        paths = [stems.get(path, path) if without else path for path, without in zip(paths, bare, strict=True)]
+    paths = _as_on_disk([normpath(f"{folder}/{cell}") for cell in cells], found)
     return paths, np.array([path in found for path in paths])
+
+
+def _as_on_disk(paths: Sequence[str], found: set[str]) -> list[str]:
+    """Give the paths that are not found as they stand the suffix of the file on disk."""
+    lost = {path for path in paths if path not in found}
+    bare = {path for path in lost if not SUFFIX.search(path)}
+    disk = by_stem({path: path for path in sorted(found) if SUFFIX.sub("", path) in bare}) if bare else {}
+    if lost - bare:
+        spellings = defaultdict(list)
+        for path in found:
+            spellings[_small_suffix(path)].append(path)
+        disk |= {path: same[0] for path in lost - bare if len(same := spellings[_small_suffix(path)]) == 1}
+    return [disk.get(path, path) for path in paths]
+
+
+def _small_suffix(path: str) -> str:
+    return SUFFIX.sub(lambda suffix: suffix[0].lower(), path)
+
+
+def _note_none(folder: str, expected: str, found: set[str]) -> str:
+    """Say that no row's image is there: what the first row asks for, and what there is."""
+    asked = f"'{expected}'" if _PLAIN.fullmatch(expected) else "a path with blanks or special characters"
+    example = min((path for path in found if SUFFIX.search(path)), default=None)
+    there = f"{folder} holds no images" if example is None else f"there is '{example}'"
+    return f"no row's image is on disk: the first row asks for {asked}, {there}"
 
 
 def _find(root: Path, folder: PurePosixPath) -> set[str]:

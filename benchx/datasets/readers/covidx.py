@@ -4,7 +4,8 @@ Layout: `train/`, `val/`, `test/` with PNG and JPEG files, and `train.txt`, `val
 image, no header, separated by spaces: patient id, file name, class (positive or negative), source.
 
 A sample's id is `<part>/<file name>`, as one name may stand in two parts. Patient ids are unique within a source
-only (the source cohen counts from 1), so the patient is `<source>/<patient id>`.
+only (the source cohen counts from 1), so the patient is `<source>/<patient id>`. The source rsna publishes no
+patients: its ids name images, so that each of its images counts as a patient of its own, and a note says how many.
 
 Where `read` differs from BenchX (its `preprocess_covidx.py`):
  - the first line of each list counts; BenchX takes it for a header and loses three images (84 815 of 84 818);
@@ -114,6 +115,8 @@ def _samples(root: Path, rows: pd.DataFrame, found: set[str], notes: tuple[str, 
     images = rows["part"] + "/" + rows["file"]
     table = pd.DataFrame({"sample": rows["sample"], "image": images, "official": rows["part"]})
     table["patient"] = rows["source"] + "/" + rows["patient"]
+    if nameless := int((rows["source"] == "rsna").sum()):
+        notes = (*notes, f"{nameless} images of source rsna have no known patient; each counts as one of its own")
     for column in ("study", "view", "sex", "age"):
         table[column] = None
     return Samples(

@@ -16,7 +16,6 @@ here an image is a sample, and the images of a study share its report.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import is_phantom
+from benchx.datasets.files import is_phantom, read_json
 from benchx.datasets.readers import open_i
 from benchx.datasets.samples import Dataset, Report, Samples
 from benchx.datasets.tree import find_paths, note_unlisted
@@ -33,6 +32,7 @@ from benchx.errors import DatasetError
 TABLE = "annotation.json"
 IMAGES = "images"
 PARTS = ("train", "val", "test")
+_LONGEST_SHOWN = 30
 _IMAGE_PATH = re.compile(r"[\w-]+(?:/[\w-]+)*\.(?:png|jpg)")
 
 
@@ -40,8 +40,8 @@ def read(root: Path) -> Samples:
     """Read IU X-Ray in R2Gen's form, or in Open-i's where there is no `annotation.json`.
 
     Raises:
-        DatasetError: neither form is there, the image folder is missing, a file is malformed, or a study or an
-            image is listed twice.
+        DatasetError: neither form is there, the image folder is missing, a file is malformed or lists no study,
+            or a study or an image is listed twice.
     """
     if (root / TABLE).is_file():
         return _read_r2gen(root)
@@ -65,7 +65,7 @@ def _read_r2gen(root: Path) -> Samples:
         study = entry["id"]
         if study in studies:
             raise DatasetError(
-                f"{where}: id '{study}' is already listed as {studies[study]}",
+                f"{where}: id {_shown(study)} is already listed as {studies[study]}",
                 "a study that is listed twice may be trained and tested on",
                 "use the file as published",
             )
@@ -75,7 +75,7 @@ def _read_r2gen(root: Path) -> Samples:
             sample = image.rsplit(".", 1)[0]
             if sample in reports:
                 raise DatasetError(
-                    f"{where}: image '{sample}' is listed twice",
+                    f"{where}: image {_shown(sample)} is listed twice",
                     "which report belongs to it is undecidable",
                     "use the file as published",
                 )
@@ -101,23 +101,23 @@ def _read_r2gen(root: Path) -> Samples:
 
 def _entries(path: Path) -> list[tuple[str, int, Any]]:
     """Return (part, number from 1, entry) of every study listed."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        what = f"{path} is not a text file"
-        raise DatasetError(what, f"byte {error.start} is not UTF-8", "download the file again") from None
-    except json.JSONDecodeError as error:
-        what = f"{path}, line {error.lineno}: it cannot be read as JSON"
-        raise DatasetError(what, error.msg, "download the file again") from None
+    content = read_json(path)
     keys = sorted(content) if isinstance(content, dict) else []
     if keys != sorted(PARTS) or not all(isinstance(content[key], list) for key in keys):
-        found = ", ".join(map(repr, keys)) if keys else "no keys"
+        found = ", ".join(map(_shown, keys)) if keys else "no keys"
         raise DatasetError(
             f"{path} has the keys {found}",
             f"it must have the keys {', '.join(map(repr, PARTS))}, each with a list of studies",
             "use R2Gen's file as published; if one key was renamed, rename it back",
         )
+    if not any(content.values()):
+        raise DatasetError(f"{path} lists no studies", "its three parts are empty", "download the file again")
     return [(part, number, entry) for part in PARTS for number, entry in enumerate(content[part], start=1)]
+
+
+def _shown(value: object) -> str:
+    """Return the beginning of a value for an error, as it may be a report that stands in the wrong place."""
+    return repr(str(value)[:_LONGEST_SHOWN])
 
 
 def _check(entry: Any, part: str, where: str) -> None:
@@ -125,7 +125,7 @@ def _check(entry: Any, part: str, where: str) -> None:
     keys = ("id", "report", "image_path")
     lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
     if lacking:
-        found = ", ".join(map(repr, entry)) if isinstance(entry, dict) else "no keys"
+        found = ", ".join(map(_shown, entry)) if isinstance(entry, dict) else "no keys"
         raise DatasetError(
             f"{where} has no {', '.join(map(repr, lacking))}", f"found: {found}", "use the file as published"
         )
@@ -137,13 +137,13 @@ def _check(entry: Any, part: str, where: str) -> None:
     for image in images:
         if not isinstance(image, str) or not _IMAGE_PATH.fullmatch(image):
             raise DatasetError(
-                f"{where}: {image!r} is no image path",
+                f"{where}: {_shown(image)} is no image path",
                 f"it must lead to a .png or .jpg file under {IMAGES}/, such as CXR2384_IM-0942/0.png",
                 "use the file as published",
             )
     if entry.get("split", part) != part:
         raise DatasetError(
-            f"{where} says split {entry['split']!r}",
+            f"{where} says split {_shown(entry['split'])}",
             f"it is listed under '{part}'; which holds is undecidable",
             "use the file as published",
         )

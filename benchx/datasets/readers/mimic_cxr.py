@@ -3,7 +3,8 @@
 Layout: `mimic-cxr-2.0.0-{split,metadata,chexpert}.csv.gz` (or unpacked; version 2.1.0 keeps these names) and
 `files/p10/p10000032/s50414267/<dicom_id>.jpg`. The reports are published with MIMIC-CXR as
 `mimic-cxr-reports.zip`; unpack it in the root, where its `files/p10/p10000032/s50414267.txt` joins the images, or
-in `mimic-cxr-reports/`. They are read when asked for (`ReportFiles`), and split by `report_sections`.
+in `mimic-cxr-reports/`, with or without its `files/`; the first of these places that has a study's report holds. They
+are read when asked for (`ReportFiles`), and split by `report_sections`.
 
 Labels: those of the CheXpert labeller, per study, with blanks as absent and -1 as uncertain (see
 `chexpert_labels`). A study without a row (8 of 227 835) has unknown labels. The NegBio labels and the radiologist's
@@ -23,7 +24,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import first_of, is_phantom, read_csv, refuse_blanks, refuse_duplicates, refuse_others
+from benchx.datasets.files import (
+    first_of,
+    is_phantom,
+    read_csv,
+    refuse_blanks,
+    refuse_duplicates,
+    refuse_others,
+    shown,
+)
 from benchx.datasets.readers.chexpert_labels import OBSERVATIONS, Observed, read_observations
 from benchx.datasets.readers.report_files import ReportFiles
 from benchx.datasets.samples import Dataset, Samples
@@ -32,7 +41,7 @@ from benchx.errors import DatasetError
 
 CLASSES = OBSERVATIONS
 IMAGES = "files"
-REPORTS = "mimic-cxr-reports/files"
+REPORTS = "mimic-cxr-reports"
 PARTS = {"train": "train", "validate": "val", "test": "test"}
 
 
@@ -41,7 +50,7 @@ def read(root: Path) -> Samples:
 
     Raises:
         DatasetError: a file, column or the image folder is missing, an id is blank or listed twice, a value is not
-            one of those published, or the tables belong to different releases.
+            one of those published, or the tables contradict each other or belong to different releases.
     """
     path = _table(root, "split")
     rows = read_csv(path, ("dicom_id", "study_id", "subject_id", "split"))
@@ -56,14 +65,14 @@ def read(root: Path) -> Samples:
             "sample": rows["dicom_id"],
             "patient": rows["subject_id"],
             "study": rows["study_id"],
-            "view": _views(root, rows["dicom_id"], path),
+            "view": _views(root, rows, path),
             "sex": None,
             "age": None,
             "image": IMAGES + "/" + folders + "/" + rows["dicom_id"] + ".jpg",
             "official": rows["split"].map(PARTS),
         }
     )
-    observed, unlabelled = _observed(root, rows["study_id"])
+    observed, unlabelled = _observed(root, rows, path)
     found = find_paths(root, (IMAGES, REPORTS), (".jpg", ".txt"))
     images = {path for path in found if path.endswith(".jpg")}
     there = table["image"].isin(images)
@@ -92,13 +101,15 @@ def _refuse_other_ids(rows: pd.DataFrame, path: Path) -> None:
         wrong = rows.index[~rows[name].str.fullmatch(form)]
         if len(wrong):
             raise DatasetError(
-                f"{path}, line {int(wrong[0]) + 2}: {name} is '{rows[name][wrong[0]]}'",
+                f"{path}, line {int(wrong[0]) + 2}: {name} is '{shown(rows[name][wrong[0]])}'",
                 "a dicom_id is made of hexadecimal digits and hyphens, the other ids of digits",
                 "use the file as published",
             )
 
 
-def _views(root: Path, images: pd.Series, listed_in: Path) -> pd.Series:
+def _views(root: Path, rows: pd.DataFrame, listed_in: Path) -> pd.Series:
+    """Return the view of every image."""
+    images = rows["dicom_id"]
     path = _table(root, "metadata")
     metadata = read_csv(path, ("dicom_id", "ViewPosition"))
     refuse_duplicates(metadata["dicom_id"], path)
@@ -110,33 +121,68 @@ def _views(root: Path, images: pd.Series, listed_in: Path) -> pd.Series:
             f"{len(absent)} images are not, so the two tables belong to different releases",
             "use both as published, of the same release",
         )
+    _refuse_contradictions("study_id", (rows, listed_in), (metadata, path), position)
     return metadata["ViewPosition"].take(position).set_axis(images.index)
 
 
-def _observed(root: Path, studies: pd.Series) -> tuple[Observed, tuple[str, ...]]:
+def _refuse_contradictions(
+    column: str, split: tuple[pd.DataFrame, Path], other: tuple[pd.DataFrame, Path], position: np.ndarray
+) -> None:
+    """Raise a DatasetError where two tables that are joined differ in an id that both give.
+
+    Args:
+        split, other: the two tables, each with its path; `other` may be without the column.
+        position: the row of `other` for every row of `split`, -1 where there is none.
+    """
+    (rows, path), (others, other_path) = split, other
+    if column not in others:
+        return
+    here, there = rows[column].to_numpy(), others[column].to_numpy()[position]
+    wrong = np.flatnonzero((here != there) & (position >= 0))
+    if len(wrong):
+        row = wrong[0]
+        raise DatasetError(
+            f"{other_path}, line {position[row] + 2}: {column} is '{shown(there[row])}'",
+            f"{path}, line {row + 2} says '{here[row]}'; {len(wrong)} rows differ",
+            "use both as published, of the same release, with ids written as whole numbers",
+        )
+
+
+def _observed(root: Path, split: pd.DataFrame, listed_in: Path) -> tuple[Observed, tuple[str, ...]]:
     """Return the labels of every image's study, and a note where studies have none."""
     path = _table(root, "chexpert")
     rows = read_csv(path, ("study_id", *OBSERVATIONS))
     refuse_blanks(rows, ("study_id",), path)
     refuse_duplicates(rows["study_id"], path)
     known = read_observations(rows, path)
+    studies = split["study_id"]
     position = pd.Index(rows["study_id"]).get_indexer(pd.Index(studies))
+    _refuse_contradictions("subject_id", (split, listed_in), (rows, path), position)
     without = position < 0
     labels = np.where(without[:, None], np.float32(np.nan), known.labels[position])
     uncertain = known.uncertain[position] & ~without[:, None]
-    count = studies[without].nunique()
+    count, total = studies[without].nunique(), studies.nunique()
+    if 2 * count > total:
+        raise DatasetError(
+            f"{path} has no row for {count} of the {total} studies of {listed_in.name}",
+            f"the tables belong to different releases, or ids are written otherwise; line 2 has '{shown(rows['study_id'][0])}'",
+            "use both as published, of the same release, with ids written as whole numbers",
+        )
     note = (f"{count} studies have no row in {path.name}; their labels are unknown",) if count else ()
     return Observed(labels, uncertain), note
 
 
 def _reports(root: Path, images: pd.Series, folders: pd.Series, found: set[str]) -> tuple[ReportFiles, tuple[str, ...]]:
     """Return the reports that are there, by image, and a note on those that are not."""
-    paths = (REPORTS if (root / REPORTS).is_dir() else IMAGES) + "/" + folders + ".txt"
-    there = paths.isin(found)
+    paths = pd.Series("", index=folders.index)
+    for place in (IMAGES, f"{REPORTS}/files", REPORTS):
+        here = place + "/" + folders + ".txt"
+        paths = paths.mask((paths == "") & here.isin(found), here)
+    there = paths != ""
     reports = ReportFiles(root, dict(zip(images[there], paths[there], strict=True)))
     if not there.any():
         return reports, ("there are no report files; for tasks with reports, unpack mimic-cxr-reports.zip in the root",)
-    lacking = paths[~there].nunique()
+    lacking = folders[~there].nunique()
     return reports, (f"{lacking} studies have no report file",) if lacking else ()
 
 

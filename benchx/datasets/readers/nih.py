@@ -78,6 +78,7 @@ _CORNER_AND_SIZE = ["Bbox [x", "y", "w", "h]"]
 """The header holds commas in brackets, so that a CSV reader sees four columns."""
 
 _BOX_FRAME = (1024, 1024)
+_OLDEST = 120
 
 
 def read(root: Path) -> Samples:
@@ -102,7 +103,7 @@ def read(root: Path) -> Samples:
             "study": patients + "_" + entries["Follow-up #"],
             "view": entries["View Position"],
             "sex": entries["Patient Gender"],
-            "age": pd.to_numeric(entries["Patient Age"].str.rstrip("Y"), errors="coerce"),
+            "age": _ages(entries["Patient Age"], path),
             "image": [found.get(name, f"images/{name}") for name in names],
         }
     )
@@ -122,6 +123,20 @@ def read(root: Path) -> Samples:
         regions=_regions(root, names),
         mask_classes=MASK_CLASSES,
     )
+
+
+def _ages(texts: pd.Series, path: Path) -> pd.Series:
+    """Return ages in years: `58`, or in the older table `058Y`, `013M`, `005D`; over 120 is a slip, and unknown."""
+    parts = texts.str.extract(r"^(?P<number>\d+)(?P<unit>[YMD]?)$")
+    wrong = texts.index[texts.notna() & parts["number"].isna()]
+    if len(wrong):
+        raise DatasetError(
+            f"{path}, line {int(wrong[0]) + 2}: Patient Age is '{texts[wrong[0]]}'",
+            "it must be a number, of years or with Y, M or D",
+            "use the file as published",
+        )
+    years = parts["number"].astype(float) / parts["unit"].map({"": 1, "Y": 1, "M": 12, "D": 365.25}).astype(float)
+    return years.where(years <= _OLDEST)
 
 
 def _regions(root: Path, names: pd.Series) -> dict[str, tuple[Region, ...]]:
@@ -155,14 +170,14 @@ def _labels(findings: pd.Series, path: Path) -> np.ndarray:
     codes, texts = pd.factorize(findings.fillna(""))
     rows = np.zeros((len(texts), len(CLASSES)), np.float32)
     for row, text in enumerate(texts):
+        if text == "No Finding":
+            continue
         for name in text.split("|"):
-            if name == "No Finding":
-                continue
             if name not in CLASSES:
                 line = int(np.argmax(codes == row)) + 2
                 raise DatasetError(
                     f"{path}, line {line}: label '{name}' is not in the class list",
-                    f"the 14 classes are {', '.join(CLASSES)}, or 'No Finding'",
+                    f"the 14 classes are {', '.join(CLASSES)}; 'No Finding' stands alone",
                     "use the file as published",
                 )
             rows[row, CLASSES.index(name)] = 1

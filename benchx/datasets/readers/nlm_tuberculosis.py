@@ -22,6 +22,7 @@ from benchx.errors import DatasetError
 
 CLASSES = ("Tuberculosis",)
 MASK_CLASSES = ("Lung",)
+_UNIT = re.compile(r"[ \t]*(y(?:ea)?rs?|m(?:on)?ths?|d(?:ays?)?|[ymd])\b", re.IGNORECASE)
 _IN_YEAR = {"y": 1.0, "m": 12.0, "d": 365.25}
 
 
@@ -37,14 +38,15 @@ def parse_reading(text: str, pattern: re.Pattern[str]) -> Reading:
     """Read sex and age from a reading.
 
     Args:
-        pattern: has the groups `sex`, `age` and `unit`; a unit begins with y, m (months) or d. An age without a
-            unit is not taken for years.
+        pattern: has the groups `sex` and `age`. The word that follows the age on its line is its unit: years,
+            months or days, whole or cut short (`yrs`, `y`). An age without a unit is not taken for years.
     """
     found = pattern.search(text)
     if found is None:
         return Reading(None, None)
-    sex, age, unit = found["sex"], found["age"], found["unit"]
-    years = int(age) / _IN_YEAR[unit[0].lower()] if age and unit else None
+    sex, age = found["sex"], found["age"]
+    unit = _UNIT.match(text, found.end("age")) if age else None
+    years = int(age) / _IN_YEAR[unit[1][0].lower()] if unit else None
     return Reading(sex[0].upper() if sex else None, years)
 
 

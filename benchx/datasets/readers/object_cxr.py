@@ -50,10 +50,13 @@ def read(root: Path) -> Samples:
     rows = pd.concat([_read_part(root / f"{part}.csv", part) for part in present], ignore_index=True)
     names = rows["sample"]
     _refuse_two_parts(rows, root)
-    regions = {
+    outlines = {
         name: read_outlines(text, root, where)
         for name, text, where in zip(names, rows["annotation"], rows["where"], strict=True)
     }
+    regions = {name: tuple(region for region in its if not _is_flat(region)) for name, its in outlines.items()}
+    if flat := sum(map(len, outlines.values())) - sum(map(len, regions.values())):
+        notes.append(f"{flat} outlines have no width or no height and are not drawn; their images count as positive")
     found = by_stem(find_images(root, tuple(PARTS), (".jpg", ".jpeg"), deep=True))
     if unlisted := len(found.keys() - set(names)):
         notes.append(f"{unlisted} images on disk are in no table and are not used")
@@ -67,7 +70,7 @@ def read(root: Path) -> Samples:
         "object-cxr",
         root,
         table,
-        np.array([bool(regions[name]) for name in names], np.float32)[:, None],
+        np.array([bool(outlines[name]) for name in names], np.float32)[:, None],
         CLASSES,
         tuple(names[~names.isin(found.keys())]),
         is_phantom(root),
@@ -82,6 +85,10 @@ def read_benchx_2024(root: Path) -> Samples:
     samples = read(root)
     regions = {name: tuple(map(_as_box, outlines)) for name, outlines in samples.regions.items()}
     return replace(samples, regions=regions)
+
+
+def _is_flat(region: Region) -> bool:
+    return isinstance(region, Box | Ellipse) and not (region.width and region.height)
 
 
 def _as_box(region: Region) -> Region:

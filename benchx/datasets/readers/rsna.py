@@ -15,7 +15,6 @@ Outlines: the boxes of `Target` 1; an image of `Target` 0 is known to have none.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from benchx.datasets.files import (
     first_of,
     is_phantom,
     read_csv,
+    read_json,
     read_numbers,
     refuse_blanks,
     refuse_others,
@@ -128,14 +128,11 @@ def _patients(root: Path, names: pd.Series) -> tuple[pd.Series | None, tuple[str
 
 def _read_mapping(path: Path) -> dict[str, str]:
     """Return the NIH patient by RSNA image id."""
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise DatasetError(f"{path} is not JSON", str(error), "download the file again") from error
+    entries = read_json(path)
     patients: dict[str, str] = {}
     for number, entry in enumerate(entries if isinstance(entries, list) else [None], start=1):
         try:
-            image, patient = entry["subset_img_id"], str(int(entry["img_id"].split("_")[0]))
+            image, patient = str(entry["subset_img_id"]), str(int(entry["img_id"].split("_")[0]))
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise DatasetError(
                 f"{path}, entry {number}: subset_img_id and img_id are not given as expected",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from benchx.datasets.regions import Frame, Runs
 from benchx.errors import DatasetError
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def read_relative_runs(text: str, label: str, frame: Frame, root: Path, where: str) -> Runs:
@@ -27,13 +30,9 @@ def read_relative_runs(text: str, label: str, frame: Frame, root: Path, where: s
     words = text.split()
     if len(words) % 2 or not words:
         raise _fault(root / where, f"{len(words)} numbers do not make pairs of a skip and a run")
-    try:
-        numbers = np.array([int(word) for word in words], np.int64)
-    except (ValueError, OverflowError):
-        wrong = next((word for word in words if not word.isdecimal()), max(words, key=len))
-        raise _fault(root / where, f"'{wrong[:20]}' is not the number of a pixel") from None
-    if numbers.min() < 0:
-        raise _fault(root / where, f"a skip or run is {numbers.min()}")
+    if (wrong := next((word for word in words if not _WHOLE.fullmatch(word)), None)) is not None:
+        raise _fault(root / where, f"'{wrong[:20]}' is not the number of a pixel")
+    numbers = np.array(words, np.int64)
     # No sum of a row can overflow once every number is at most the pixels of the frame.
     ends = np.cumsum(numbers) if numbers.max() <= pixels else numbers
     if ends.max() > pixels:

@@ -12,7 +12,8 @@ As PNG, the form that BenchX uses (Kaggle, vbookshelf): `png_images/*.png`, `png
 `<n>_<train|test>_<0|1>_.png`, and `stage_1_train_images.csv`, `stage_1_test_images.csv` with `new_filename` and
 `has_pneumo`. The two tables are the official split. The columns were not seen in a file, only in code that reads them.
 
-The images are a part of NIH ChestX-ray14. No patient is published: in the DICOM files `PatientID` names the image.
+The images are a part of NIH ChestX-ray14. No patient is published: in the DICOM files `PatientID` names the image. The
+study folders are not used, since no table names them: the split must not hang on where the files lie.
 
 Differences from BenchX:
  - ids: BenchX's lists use the PNG names, so they fit the PNG form only.
@@ -89,7 +90,7 @@ def _read_dicom(root: Path, path: Path) -> Samples:
     found = by_stem(find_images(root, FOLDERS, (".dcm",), deep=True))
     names = pd.Series(present.index.to_numpy(dtype=object))
     images = [found.get(name, f"{FOLDERS[0]}/{name}.dcm") for name in names]
-    table = pd.DataFrame({"sample": names, "image": images, "study": [_study(path) for path in images]})
+    table = pd.DataFrame({"sample": names, "image": images})
     return _samples(root, table, present.to_numpy(), found, {name: tuple(r) for name, r in outlines.items()}, ())
 
 
@@ -106,12 +107,6 @@ def _refuse_contradiction(rows: pd.DataFrame, path: Path) -> None:
         )
 
 
-def _study(path: str) -> str | None:
-    """Return the study folder of `dicom-images-*/<study>/<series>/<ImageId>.dcm`, where the file lies so deep."""
-    parts = path.split("/")
-    return parts[1] if len(parts) == 4 else None
-
-
 def _read_png(root: Path) -> Samples:
     tables, notes = [], []
     for file, part in PNG_TABLES.items():
@@ -124,6 +119,7 @@ def _read_png(root: Path) -> Samples:
         refuse_others(rows["has_pneumo"], ("0", "1"), path)
         names = rows["new_filename"].str.removesuffix(".png")
         refuse_duplicates(names, path)
+        _refuse_other_name(names, part, rows["has_pneumo"], path)
         tables.append(pd.DataFrame({"sample": names, "has_pneumo": rows["has_pneumo"], "official": part}))
     rows = pd.concat(tables, ignore_index=True)
     names = rows["sample"]
@@ -141,8 +137,21 @@ def _read_png(root: Path) -> Samples:
     if lacking := len(names) - len(regions):
         notes.append(f"{lacking} images have no file in png_masks, so their outlines are not known")
     images = [found.get(name, f"png_images/{name}.png") for name in names]
-    table = pd.DataFrame({"sample": names, "image": images, "official": rows["official"], "study": None})
+    table = pd.DataFrame({"sample": names, "image": images, "official": rows["official"]})
     return _samples(root, table, (rows["has_pneumo"] == "1").to_numpy(), found, regions, tuple(notes))
+
+
+def _refuse_other_name(names: pd.Series, part: str, present: pd.Series, path: Path) -> None:
+    """Raise a DatasetError when a name `<n>_<part>_<0|1>_` says another part or label than its row."""
+    said = names.str.extract(r"^\d+_(?P<part>train|test)_(?P<present>[01])_$")
+    wrong = names.index[said["part"].notna() & ((said["part"] != part) | (said["present"] != present))]
+    if len(wrong):
+        raise DatasetError(
+            f"{path}, line {int(wrong[0]) + 2}: '{names[wrong[0]]}' stands in the {part} table with has_pneumo "
+            f"{present[wrong[0]]}",
+            "its name says another part or label",
+            "use the file as published",
+        )
 
 
 def _samples(
@@ -154,7 +163,7 @@ def _samples(
     notes: tuple[str, ...],
 ) -> Samples:
     publishes_split = "official" in table
-    table = table.assign(**{name: None for name in ("patient", "view", "sex", "age")})
+    table = table.assign(**{name: None for name in ("patient", "study", "view", "sex", "age")})
     if not publishes_split:
         table["official"] = ""
     if unlisted := len(found.keys() - set(table["sample"])):

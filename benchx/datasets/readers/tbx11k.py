@@ -155,7 +155,7 @@ def _read_box(text: str, frame: Frame, path: Path, line: int) -> Box:
     try:
         box = ast.literal_eval(text)
         x, y, width, height = (float(box[key]) for key in ("xmin", "ymin", "width", "height"))
-        if min(frame) < 1 or not all(map(math.isfinite, (x, y, width, height))):
+        if min(frame) < 1 or not (all(map(math.isfinite, (x, y))) and 0 < width < math.inf and 0 < height < math.inf):
             raise ValueError
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError):
         raise DatasetError(

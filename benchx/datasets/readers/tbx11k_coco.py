@@ -7,11 +7,11 @@ lists under `lists/` name the same images and are not needed.
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchx.datasets.files import read_json
 from benchx.datasets.regions import Box
 from benchx.errors import DatasetError
 
@@ -72,12 +72,12 @@ def read_coco(root: Path) -> tuple[list[TbxImage], tuple[str, ...]]:
 
 
 def _read_file(path: Path, source: str) -> list[TbxImage]:
+    content = read_json(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
         entries, annotations = content["images"], content["annotations"]
         if not (isinstance(entries, list) and isinstance(annotations, list)):
             raise TypeError
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise _fault(path, f"it is not a COCO file with images and annotations ({type(error).__name__})") from error
     images: dict[int, dict[str, Any]] = {}
     for number, entry in enumerate(entries):
@@ -103,7 +103,7 @@ def _read_image(entry: Any, path: Path, number: int) -> dict[str, Any]:
         image = {"id": int(entry["id"]), "file": file, "folder": folder, "frame": frame, "stem": stem}
         if min(frame) < 1:
             raise ValueError
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _fault(path, f"images[{number}] needs id, file_name 'folder/name.png', height and width") from None
     if folder not in IMAGE_FOLDERS:
         raise _fault(path, f"images[{number}] lies in the folder '{folder}'; the label comes from {IMAGE_FOLDERS}")
@@ -114,13 +114,13 @@ def _read_annotation(entry: Any, images: dict[int, dict[str, Any]], path: Path, 
     try:
         key = int(entry["image_id"])
         x, y, width, height = map(float, entry["bbox"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise _fault(path, f"annotations[{number}] needs image_id and a bbox of four numbers") from None
     if key not in images:
         raise _fault(path, f"annotations[{number}] is of image {key}, which is not listed")
     image = images[key]
-    if not all(map(math.isfinite, (x, y, width, height))):
-        raise _fault(path, f"annotations[{number}] has a bbox that is not of finite numbers")
+    if not (all(map(math.isfinite, (x, y))) and 0 < width < math.inf and 0 < height < math.inf):
+        raise _fault(path, f"annotations[{number}] has a bbox without a place, width or height")
     if image["folder"] != "tb":
         raise _fault(path, f"annotations[{number}] is on '{image['file']}', an image without tuberculosis")
     where = f"{FOLDER}/{path.name}, annotations[{number}]"

@@ -8,7 +8,7 @@ that public readers of these files use; the test file spells the last one `Other
 Labels: each training image was read by three radiologists on their own, and a finding is present where at least
 two of them mark it, so that what one reader alone sees or overlooks decides nothing. The test files hold the
 consensus of five. Outlines: all boxes of all three readers, also of a finding that only one of them marks, so that
-one finding may be boxed three times.
+one finding may be boxed three times. They are in pixels of the DICOM files, and are left out with PNG files.
 
 BenchX reads otherwise (`read_benchx_2024`): a training image has every finding that any reader boxed (the union),
 the labels come from the boxes and not from the label files, there are 14 classes, and a class is present where its
@@ -262,7 +262,10 @@ def _samples(
     for column in ("patient", "study", "view", "sex", "age"):
         table[column] = None
     extra = len(found.keys() - set(names))
-    notes = (f"{extra} image files stand in no label file and are not used",) if extra else ()
+    notes: tuple[str, ...] = (f"{extra} image files stand in no label file and are not used",) if extra else ()
+    if regions and suffix == ".png":
+        regions = {}
+        notes += ("the boxes are in pixels of the DICOM files and are not used with PNG files, which may be scaled",)
     missing = tuple(names[~names.isin(found.keys())])
     return Samples(
         "vindr",

@@ -37,9 +37,9 @@ def test_sound_outlines_are_not_remarked(kinds):
         (Box("Mass", 100, 20, 30, 40), "outlines that do not fit their image"),
         (Box("Mass", 10, 20, 0, 40), "outlines that do not fit their image"),
         (Runs("Mass", (128 * 128 - 1,), (2,), (128, 128)), "outlines that do not fit their image"),
-        (MaskFile("Mass", "gone.png"), "mask files that cannot be read"),
-        (MaskFile("Mass", "empty.png"), "mask files that cannot be read"),
-        (MaskFile("Mass", "wide.png"), "mask files of another shape"),
+        (MaskFile("Mass", "gone.png"), "mask files that cannot be read or are of another shape"),
+        (MaskFile("Mass", "empty.png"), "mask files that cannot be read or are of another shape"),
+        (MaskFile("Mass", "wide.png"), "mask files that cannot be read or are of another shape"),
         (Ellipse("Mass", 10.1, 10.1, 0.2, 0.2), "outlines without a pixel"),
     ],
 )

@@ -72,7 +72,7 @@ def _changed(part: str, **change: Any) -> dict[str, Any]:
         (CONTENT | {"    ": CONTENT["test"]}, r"keys '    ', 'test', 'train', 'val'.*rename it back"),
         ({"train": [], "val": [], "    ": []}, "keys '    ', 'train', 'val'"),
         ([], "has the keys no keys"),
-        ('{"train": [\n{"id": ]', r"annotation\.json, line 2: it cannot be read as JSON"),
+        ('{"train": [\n{"id": ]', r"annotation\.json is not JSON\nwhy: .*, line 2"),
         (_changed("test", id="CXR1_IM-0001"), "test entry 1: id 'CXR1_IM-0001' is already listed as train entry 1"),
         (_changed("test", image_path=["CXR1_IM-0001/0.png"]), "test entry 1: image 'CXR1_IM-0001/0' is listed twice"),
         (_changed("train", image_path=["a/0.png", "a/0.jpg"]), "train entry 1: image 'a/0' is listed twice"),

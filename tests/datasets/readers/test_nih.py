@@ -190,3 +190,24 @@ def test_an_index_of_the_full_size_reads(tmp_path):
     (tmp_path / "Data_Entry_2017_v2020.csv").write_text("\n".join([header, *lines]))
     samples = nih.read(tmp_path)
     assert samples.labels.shape == (112120, 14)
+
+
+@pytest.mark.parametrize(("text", "years"), [("58", 58), ("058Y", 58), ("006M", 0.5), ("414", None), ("", None)])
+def test_ages_of_both_releases_are_years(write_nih, text, years):
+    root = write_nih([(1, 0, "Mass")])
+    table = root / "Data_Entry_2017_v2020.csv"
+    table.write_text(table.read_text().replace(",57,", f",{text},"))
+    age = nih.read(root).table["age"][0]
+    assert age == years if years is not None else np.isnan(age)
+
+
+def test_an_age_or_label_that_cannot_be_is_refused(write_nih):
+    root = write_nih([(1, 0, "Mass")])
+    table = root / "Data_Entry_2017_v2020.csv"
+    sound = table.read_text()
+    table.write_text(sound.replace(",57,", ",old,"))
+    with pytest.raises(DatasetError, match="line 2: Patient Age is 'old'"):
+        nih.read(root)
+    table.write_text(sound.replace(",Mass,", ",No Finding|Mass,"))
+    with pytest.raises(DatasetError, match=r"line 2: label 'No Finding' .*\n.*stands alone"):
+        nih.read(root)

@@ -99,7 +99,7 @@ def test_malformed_annotations_are_refused_by_their_line(tmp_path, annotation, s
     [
         ({"train": "1.jpg,\n1.jpg,\n"}, "first '1'"),
         ({"train": "1.jpg,\n", "test": "a/1.jpg,\n"}, "train.csv, line 2 and test.csv, line 2"),
-        ({"train": "1.jpg,\n,\n2.jpg,\n"}, "line 3: 'image_name' is empty"),
+        ({"train": "1.jpg,\n,\n2.jpg,\n"}, "line 3 is blank"),
     ],
 )
 def test_images_listed_twice_or_without_a_name_are_refused(tmp_path, rows, says):

@@ -13,6 +13,7 @@ import pytest
 
 from benchx.datasets.readers import siim
 from benchx.datasets.regions import Runs
+from benchx.datasets.splits import make_folds, split_digest
 from benchx.errors import DatasetError
 from benchx.images.decode import read
 
@@ -21,7 +22,7 @@ PNG_HEADER = "new_filename,ImageId,has_pneumo\n"
 
 
 def _dicom_root(root: Path, rows: str, images: tuple[str, ...] = (), table: str = "train-rle.csv") -> Path:
-    (root / "dicom-images-train").mkdir(exist_ok=True)
+    (root / "dicom-images-train").mkdir(parents=True, exist_ok=True)
     for name in images:
         folder = root / "dicom-images-train" / f"study-{name}" / f"series-{name}"
         folder.mkdir(parents=True)
@@ -52,13 +53,12 @@ def _naive(texts: list[str]) -> np.ndarray:
     return flat.reshape(1024, 1024).T
 
 
-def test_rows_of_one_image_are_united_and_its_study_is_its_folder(tmp_path):
+def test_rows_of_one_image_are_united(tmp_path):
     rows = "a.1,0 2 1022 3\nb.2, -1\na.1,2050 1\na.1,2050 1\nc.3,-1\n"
     samples = siim.read(_dicom_root(tmp_path, rows, ("a.1", "b.2", "spare")))
     assert list(samples.table["sample"]) == ["a.1", "b.2", "c.3"]
     assert samples.labels.tolist() == [[1.0], [0.0], [0.0]]
     assert samples.table["image"][0] == "dicom-images-train/study-a.1/series-a.1/a.1.dcm"
-    assert list(samples.table["study"])[:2] == ["study-a.1", "study-b.2"]
     assert samples.missing == ("c.3",)
     assert samples.notes == ("1 images on disk are in no table and are not used",)
     assert samples.regions["b.2"] == ()
@@ -104,7 +104,7 @@ def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
         ("a,-1\nb,5 2 7\n", r"train-rle.csv, line 3: .*(?s:.)*3 numbers do not make pairs"),
         ("a,5 x\n", r"line 2: .*(?s:.)*'x' is not the number of a pixel"),
         ("a,5 2.5\n", r"line 2: .*(?s:.)*'2.5' is not the number"),
-        ("a,5 -2\n", r"line 2: .*(?s:.)*a skip or run is -2"),
+        ("a,5 -2\n", r"line 2: .*(?s:.)*'-2' is not the number of a pixel"),
         ("a,1048570 7\n", r"line 2: .*(?s:.)*a run ends at pixel 1048577 of 1024 x 1024 = 1048576"),
         ("a,5 99999999999999999999\n", r"line 2: .*(?s:.)*'99999999999999999999' is not the number"),
         ("a,\n", "line 2: 'EncodedPixels' is empty"),
@@ -213,6 +213,26 @@ def published(tmp_path):
     return tmp_path
 
 
+def test_the_split_does_not_hang_on_where_the_files_lie(tmp_path):
+    names = [f"1.{number}" for number in range(60)]
+    nested = _dicom_root(tmp_path / "nested", "".join(f"{name},-1\n" for name in names), names)
+    flat = tmp_path / "flat"
+    (flat / "dicom-images-train").mkdir(parents=True)
+    shutil.copy(nested / "train-rle.csv", flat)
+    for path in nested.rglob("*.dcm"):
+        shutil.copy(path, flat / "dicom-images-train")
+    partly = shutil.copytree(nested, tmp_path / "partly")
+    next(partly.rglob("*.dcm")).unlink()
+    splits = [siim.read(root) for root in (nested, flat, partly)]
+    assert {samples.unit for samples in splits} == {"image"}
+    assert len({split_digest(samples, make_folds(samples, "official")) for samples in splits}) == 1
+
+
+def test_a_png_name_that_contradicts_its_row_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match=r"stage_1_train_images.csv, line 2: '7_train_0_' .* has_pneumo 1"):
+        siim.read(_png_root(tmp_path, "7_train_0_.png,a,1\n", "8_test_0_.png,b,0\n"))
+
+
 def test_the_whole_published_table(published):
     samples = siim.read(published)
     with gzip.open(published / "siim-pneumothorax-train-rle.csv.gz", "rt") as file:
@@ -244,7 +264,6 @@ def test_a_real_image_meets_its_row_of_the_published_table(published, shared):
     samples = siim.read(published)
     here = samples.table[samples.table["sample"] == real.stem].iloc[0]
     assert len(samples.missing) == 12_046
-    assert here["study"] == header.StudyInstanceUID
     assert samples.labels[here.name] == 0
     assert samples.regions[real.stem] == ()
     assert read(published / here["image"]).shape == (1024, 1024)

@@ -13,7 +13,7 @@ import pandas as pd
 from benchx.errors import DatasetError
 
 _SHOWN = 8
-_LONGEST_SHOWN = 40
+_LONGEST_SHOWN = 30
 
 
 def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", header: bool = True) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from benchx.datasets.five_by_200 import FINDINGS, five_by_200
 from benchx.datasets.readers.chexpert_labels import OBSERVATIONS
@@ -58,6 +59,12 @@ def test_only_images_with_one_finding_and_nothing_uncertain_count():
         "Edema": 2,
         "Pleural Effusion": 0,
     }
+
+
+@pytest.mark.parametrize("policy", ["positive", "negative"])
+def test_uncertain_labels_stay_uncertain_whatever_they_count_as(policy):
+    samples = _samples([("?Edema",), ("Edema", "?Pneumonia"), ("Edema",)])
+    assert five_by_200(samples.count_uncertain_as(policy))[0].tolist() == [2]
 
 
 def test_one_frontal_image_per_study():

@@ -62,12 +62,47 @@ def test_a_usual_report():
         ("FINDINGS: the previous IMPRESSION: holds", "the previous IMPRESSION: holds", None),
         ("WET READ: w\nFINDINGS: a\nWET READ VERSION #1: v", "a WET READ VERSION #1: v", None),
         ("PROVISIONAL FINDINGS IMPRESSION (PFI): p\nFINDINGS: a\n", "a", None),
-        ("IMPRESSION: b\n" + "_" * 60 + "\nFINAL REPORT\nsome words\nIMPRESSION: c", None, "b c"),
+        ("IMPRESSION: b\n" + "_" * 60 + "\nsome words\nIMPRESSION: c", None, "b c"),
         ("ADDENDUM: late\nIMPRESSION: b\n FINAL ADDENDUM \nlater words", None, "b"),
+        ("FINDINGS: a\nComparison: none change\nExam: limited", "a Comparison: none change Exam: limited", None),
+        ("FINDINGS: a\nComparison: \n the old one\nIMPRESSION: b", "a", "b"),
+        ("FINDINGS: a\nCOMPARISON: the old one", "a", None),
+        ("IMPRESSION: b\nRECOMMENDATION(S): none", None, "b"),
+        ("FINDINGS: a\nFINAL IMPRESSION: b", "a", "b"),
+        ("FINDINGS: a\nIMPRESSION/RECOMMENDATION(S): b", "a", "b"),
+        ("IMPRESSION AND RECOMMENDATION: b", None, "b"),
+        ("FINDINGS, IMPRESSION: a", "a", "a"),
+        ("FINDINGS IMPRESSION: a", "a", "a"),
+        ("FINDINGS IMPRESSION\n a", "a", "a"),
+        ("FINDINGS: a\nFindings and impression\n are small", "a Findings and impression are small", None),
+        ("FINDINGS: a\nFINDINGS IMPRESSION words", "a FINDINGS IMPRESSION words", None),
+        ("FINDINGS: a\nIMPRESSION\n words", "a IMPRESSION words", None),
+        ("FINDINGS: a\r\nWET READ\r\nb", "a", None),
+        ("FINDINGS: a\rIMPRESSION: b\r", "a", "b"),
+        ("WET READ: w\nIMPRESSION: early\n" + "_" * 60 + "\n FINAL REPORT\n IMPRESSION: late", None, "late"),
+        ("WET READ: w\r\nIMPRESSION: early\r\nFINAL REPORT\r\nFINDINGS: a", "a", None),
+        ("FINAL REPORT\nFINDINGS: a\nFINAL REPORT\nwords\nIMPRESSION: b", "a", "b"),
     ],
 )
 def test_headings_and_what_ends_a_section(text, findings, impression):
     assert split_report(text) == Report(findings, impression)
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("FINDINGS" + " " * 200_000 + "a", None),
+        ("FINDINGS" + " " * 200_000 + "," + " " * 200_000 + "a", None),
+        (" " * 200_000 + "a", None),
+        ("FINAL REPORT" + " " * 200_000 + "a", None),
+        ("FINDINGS: a" + "\n \t" * 100_000, "a"),
+        ("FINDINGS: a\n" * 20_000, " ".join("a" * 20_000)),
+        ("FINDINGS " + "(" * 200_000, None),
+    ],
+    ids=["blanks", "comma", "indent", "final", "lines", "headings", "brackets"],
+)
+def test_long_reports_are_read_to_their_end(text, findings):
+    assert split_report(text) == Report(findings)
 
 
 def test_findings_that_a_task_needs_are_required():

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import is_phantom, read_json
+from benchx.datasets.files import is_phantom, read_json, shown
 from benchx.datasets.readers import open_i
 from benchx.datasets.samples import Dataset, Report, Samples
 from benchx.datasets.tree import find_paths, note_unlisted
@@ -32,7 +32,6 @@ from benchx.errors import DatasetError
 TABLE = "annotation.json"
 IMAGES = "images"
 PARTS = ("train", "val", "test")
-_LONGEST_SHOWN = 30
 _IMAGE_PATH = re.compile(r"[\w-]+(?:/[\w-]+)*\.(?:png|jpg)")
 
 
@@ -65,7 +64,7 @@ def _read_r2gen(root: Path) -> Samples:
         study = entry["id"]
         if study in studies:
             raise DatasetError(
-                f"{where}: id {_shown(study)} is already listed as {studies[study]}",
+                f"{where}: id '{shown(study)}' is already listed as {studies[study]}",
                 "a study that is listed twice may be trained and tested on",
                 "use the file as published",
             )
@@ -75,7 +74,7 @@ def _read_r2gen(root: Path) -> Samples:
             sample = image.rsplit(".", 1)[0]
             if sample in reports:
                 raise DatasetError(
-                    f"{where}: image {_shown(sample)} is listed twice",
+                    f"{where}: image '{shown(sample)}' is listed twice",
                     "which report belongs to it is undecidable",
                     "use the file as published",
                 )
@@ -104,7 +103,7 @@ def _entries(path: Path) -> list[tuple[str, int, Any]]:
     content = read_json(path)
     keys = sorted(content) if isinstance(content, dict) else []
     if keys != sorted(PARTS) or not all(isinstance(content[key], list) for key in keys):
-        found = ", ".join(map(_shown, keys)) if keys else "no keys"
+        found = ", ".join(repr(shown(key)) for key in keys) if keys else "no keys"
         raise DatasetError(
             f"{path} has the keys {found}",
             f"it must have the keys {', '.join(map(repr, PARTS))}, each with a list of studies",
@@ -115,17 +114,12 @@ def _entries(path: Path) -> list[tuple[str, int, Any]]:
     return [(part, number, entry) for part in PARTS for number, entry in enumerate(content[part], start=1)]
 
 
-def _shown(value: object) -> str:
-    """Return the beginning of a value for an error, as it may be a report that stands in the wrong place."""
-    return repr(str(value)[:_LONGEST_SHOWN])
-
-
 def _check(entry: Any, part: str, where: str) -> None:
     """Raise a DatasetError when an entry is not of the published form."""
     keys = ("id", "report", "image_path")
     lacking = [key for key in keys if not isinstance(entry, dict) or key not in entry]
     if lacking:
-        found = ", ".join(map(_shown, entry)) if isinstance(entry, dict) else "no keys"
+        found = ", ".join(repr(shown(key)) for key in entry) if isinstance(entry, dict) else "no keys"
         raise DatasetError(
             f"{where} has no {', '.join(map(repr, lacking))}", f"found: {found}", "use the file as published"
         )
@@ -137,13 +131,13 @@ def _check(entry: Any, part: str, where: str) -> None:
     for image in images:
         if not isinstance(image, str) or not _IMAGE_PATH.fullmatch(image):
             raise DatasetError(
-                f"{where}: {_shown(image)} is no image path",
+                f"{where}: '{shown(image)}' is no image path",
                 f"it must lead to a .png or .jpg file under {IMAGES}/, such as CXR2384_IM-0942/0.png",
                 "use the file as published",
             )
     if entry.get("split", part) != part:
         raise DatasetError(
-            f"{where} says split {_shown(entry['split'])}",
+            f"{where} says split '{shown(entry['split'])}'",
             f"it is listed under '{part}'; which holds is undecidable",
             "use the file as published",
         )

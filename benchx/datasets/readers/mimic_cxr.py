@@ -165,7 +165,7 @@ def _observed(root: Path, split: pd.DataFrame, listed_in: Path) -> tuple[Observe
     if 2 * count > total:
         raise DatasetError(
             f"{path} has no row for {count} of the {total} studies of {listed_in.name}",
-            f"the tables belong to different releases, or ids are written otherwise; line 2 has '{shown(rows['study_id'][0])}'",
+            f"the releases differ, or ids are written in another way; line 2 has '{shown(rows['study_id'][0])}'",
             "use both as published, of the same release, with ids written as whole numbers",
         )
     note = (f"{count} studies have no row in {path.name}; their labels are unknown",) if count else ()

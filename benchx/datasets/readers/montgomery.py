@@ -33,7 +33,7 @@ from benchx.datasets.samples import Dataset, Overlap, Samples
 from benchx.errors import DatasetError
 
 _NAME = re.compile(r"MCUCXR_\d{4,}_[01]")
-_READING = re.compile(r"Sex:\s*(?P<sex>[MFO])?.*?Age:\s*(?:(?P<age>\d+)\s*(?P<unit>[ymd]))?", re.I | re.S)
+_READING = re.compile(r"Sex:\s*(?P<sex>[MFO])?.*?Age:\s*(?P<age>\d+)?", re.I | re.S)
 _SAME_PATIENT = re.compile(rf"same (?:pt|patient) as ({_NAME.pattern})", re.I)
 
 

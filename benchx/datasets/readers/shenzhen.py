@@ -31,9 +31,7 @@ from benchx.datasets.regions import MaskFile, Region
 from benchx.datasets.samples import Dataset, Overlap, Samples
 
 _NAME = re.compile(r"CHNCXR_\d{4,}_[01]")
-_READING = re.compile(
-    r"\A\s*(?P<sex>fe(?=mal)|ma(?=le))[a-z]*[ \t,.]*(?:(?P<age>\d+)[ \t]*(?P<unit>[ymd])?)?", re.IGNORECASE
-)
+_READING = re.compile(r"\A\s*(?P<sex>fe(?=mal)|ma(?=le))[a-z]*[ \t,.]*(?P<age>\d+)?", re.IGNORECASE)
 _MASKS = ("mask/mask", "mask", "masks")
 
 

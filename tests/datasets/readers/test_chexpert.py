@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-import time
 from pathlib import Path
 
 import numpy as np
@@ -137,17 +136,14 @@ def test_missing_image_folders_and_links_out_of_the_root_are_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
-    """The published training table, read in under four seconds; the images are not here."""
+    """The published training table; the images are not here."""
     found = importlib.util.find_spec("torchxrayvision")
     table = Path(found.origin).parent / "data" / "chexpert_train.csv.gz" if found and found.origin else None
     if table is None or not table.is_file():
         pytest.skip("torchxrayvision, which carries the published table, is not installed")
     root = _root(tmp_path_factory.mktemp("chexpert"))
     (root / "train.csv").write_bytes(gzip.decompress(table.read_bytes()))
-    begun = time.process_time()
-    samples = chexpert.read(root)
-    assert time.process_time() - begun < 4
-    return samples
+    return chexpert.read(root)
 
 
 def test_the_published_training_table(published):

@@ -21,6 +21,7 @@ from benchx.errors import DatasetError
 ENTRY = {"id": "CXR1_IM-0001", "report": " Clear . ", "image_path": ["CXR1_IM-0001/0.png", "CXR1_IM-0001/1.png"]}
 OTHER = {"id": "CXR2_IM-0002", "report": "Large heart .", "image_path": ["CXR2_IM-0002/0.png"], "split": "test"}
 CONTENT: dict[str, Any] = {"train": [ENTRY | {"split": "train"}], "val": [], "test": [OTHER]}
+SENTENCE = "The cardiac silhouette is enlarged with small effusions ."
 XML = """<?xml version="1.0" encoding="utf-8"?>
 <eCitation><uId id="CXR{n}"/><Abstract><AbstractText Label="COMPARISON">None.</AbstractText>
 <AbstractText Label="FINDINGS">{findings}</AbstractText>
@@ -72,6 +73,7 @@ def _changed(part: str, **change: Any) -> dict[str, Any]:
         (CONTENT | {"    ": CONTENT["test"]}, r"keys '    ', 'test', 'train', 'val'.*rename it back"),
         ({"train": [], "val": [], "    ": []}, "keys '    ', 'train', 'val'"),
         ([], "has the keys no keys"),
+        ({"train": [], "val": [], "test": []}, r"annotation\.json lists no studies"),
         ('{"train": [\n{"id": ]', r"annotation\.json is not JSON\nwhy: .*, line 2"),
         (_changed("test", id="CXR1_IM-0001"), "test entry 1: id 'CXR1_IM-0001' is already listed as train entry 1"),
         (_changed("test", image_path=["CXR1_IM-0001/0.png"]), "test entry 1: image 'CXR1_IM-0001/0' is listed twice"),
@@ -91,6 +93,26 @@ def test_a_malformed_annotation_is_named_and_no_report_shown(tmp_path, content, 
         iu_xray.read(_r2gen(tmp_path, content))
     assert caught.value.todo
     assert "heart" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _changed("train", image_path=[SENTENCE]),
+        _changed("train", split=SENTENCE),
+        CONTENT | {SENTENCE: []},
+        CONTENT | {"val": [{SENTENCE: 1}]},
+        {"train": [ENTRY | {"id": SENTENCE}], "val": [], "test": [OTHER | {"id": SENTENCE}]},
+        _changed("train", image_path=[f"{'a' * 60}/0.png"] * 2),
+    ],
+)
+def test_a_value_is_cut_to_thirty_characters(tmp_path, content):
+    with pytest.raises(DatasetError) as caught:
+        iu_xray.read(_r2gen(tmp_path, content))
+    said = str(caught.value).replace(str(tmp_path), "")
+    assert SENTENCE[:30] in said or "a" * 30 in said
+    assert SENTENCE[:31] not in said
+    assert "a" * 31 not in said
 
 
 def test_a_wrong_root_is_explained(tmp_path):

@@ -27,8 +27,13 @@ TABLES = {
     + "fffb-e6,6,19000001,test\n",
     "metadata": METADATA
     + "".join(
-        f"{name},1,1,CHEST,{view},10,10,2180,1.5,CHEST,,Erect\n"
-        for name, view in (("02aa-e4", "PA"), ("0174-e5", "LATERAL"), ("fffa-e6", ""), ("fffb-e6", "AP"))
+        f"{name},{patient},{study},CHEST,{view},10,10,2180,1.5,CHEST,,Erect\n"
+        for name, patient, study, view in (
+            ("02aa-e4", 10000032, 50414267, "PA"),
+            ("0174-e5", 10000032, 50414267, "LATERAL"),
+            ("fffa-e6", 11000001, 5, ""),
+            ("fffb-e6", 19000001, 6, "AP"),
+        )
     ),
     "chexpert": CHEXPERT + "11000001,5,,,,,,,,,1.0,,,,,\n10000032,50414267,-1.0,1.0,,,,,,,,0.0,,,,\n",
 }
@@ -75,7 +80,7 @@ def test_labels_are_those_of_the_study(tmp_path):
     assert samples.notes[0] == "1 studies have no row in mimic-cxr-2.0.0-chexpert.csv.gz; their labels are unknown"
 
 
-@pytest.mark.parametrize("folder", ["files", "mimic-cxr-reports/files"])
+@pytest.mark.parametrize("folder", ["files", "mimic-cxr-reports/files", "mimic-cxr-reports"])
 def test_reports_are_read_when_asked_for(tmp_path, folder):
     root = _root(tmp_path)
     _write(root / folder / f"{STUDY}.txt", "FINAL REPORT\n FINDINGS: clear\n\n IMPRESSION: normal")
@@ -86,6 +91,25 @@ def test_reports_are_read_when_asked_for(tmp_path, folder):
     assert "1 studies have no report file" in samples.notes
     with pytest.raises(DatasetError, match=r"s5\.txt is empty"):
         samples.reports["fffa-e6"]
+
+
+def test_a_report_is_read_from_the_first_place_that_has_it(tmp_path):
+    root = _root(tmp_path)
+    (root / "mimic-cxr-reports" / "files").mkdir(parents=True)
+    _write(root / "files" / f"{STUDY}.txt", "FINDINGS: first")
+    assert mimic_cxr.read(root).reports["02aa-e4"] == Report("first")
+    _write(root / "mimic-cxr-reports" / "files" / f"{STUDY}.txt", "FINDINGS: second")
+    _write(root / "mimic-cxr-reports" / "files" / "p11/p11000001/s5.txt", "FINDINGS: second")
+    _write(root / "mimic-cxr-reports" / "p11/p11000001/s5.txt", "FINDINGS: third")
+    _write(root / "mimic-cxr-reports" / "p19/p19000001/s6.txt", "FINDINGS: third")
+    reports = mimic_cxr.read(root).reports
+    assert [reports[name].findings for name in ("02aa-e4", "fffa-e6", "fffb-e6")] == ["first", "second", "third"]
+
+
+def test_tables_without_the_ids_of_others_are_read(tmp_path):
+    chexpert = "".join(line.split(",", 1)[1] + "\n" for line in TABLES["chexpert"].splitlines())
+    metadata = TABLES["metadata"].replace("study_id", "study")
+    assert len(mimic_cxr.read(_root(tmp_path, chexpert=chexpert, metadata=metadata)).table) == 4
 
 
 def test_absent_reports_are_a_note(tmp_path):
@@ -114,6 +138,25 @@ def test_images_that_no_table_lists_are_counted(tmp_path):
         ("metadata", "fffb-e6", "fffc-e6", r"split\.csv\.gz, line 5: 'fffb-e6' is not in mimic-cxr-2\.0\.0-metadata"),
         ("metadata", "fffb-e6", "fffa-e6", r"metadata\.csv\.gz lists 1 ids more than once"),
         ("chexpert", ",5,", ",50414267,", r"chexpert\.csv\.gz lists 1 .* more than once, first '50414267'"),
+        (
+            "metadata",
+            "fffb-e6,19000001,6",
+            "fffb-e6,19000001,7",
+            r"metadata\.csv\.gz, line 5: study_id is '7'.*split\.csv\.gz, line 5 says '6'; 1 rows",
+        ),
+        (
+            "chexpert",
+            "11000001,5",
+            "11000002,5",
+            r"chexpert\.csv\.gz, line 2: subject_id is '11000002'.*split\.csv\.gz, line 4 says '11000001'",
+        ),
+        ("chexpert", "10000032,", "10000032.0,", r"line 3: subject_id is '10000032\.0'.*line 2 says.*; 2 rows"),
+        (
+            "chexpert",
+            ",50414267,",
+            ",50414267.0,",
+            r"chexpert\.csv\.gz has no row for 2 of the 3 studies.*line 2 has '5'",
+        ),
         ("chexpert", "-1.0", "0.5", r"chexpert\.csv\.gz, line 3: Atelectasis is '0\.5'"),
         ("chexpert", "Pneumonia", "pneumonia", r"chexpert\.csv\.gz has no column 'Pneumonia'"),
     ],
@@ -133,5 +176,5 @@ def test_a_wrong_root_a_missing_folder_and_a_link_out_are_explained(tmp_path):
         mimic_cxr.read(root)
     (root / "files" / "p10").unlink()
     (root / "files").rmdir()
-    with pytest.raises(DatasetError, match="no folder files or mimic-cxr-reports/files in"):
+    with pytest.raises(DatasetError, match="no folder files or mimic-cxr-reports in"):
         mimic_cxr.read(root)

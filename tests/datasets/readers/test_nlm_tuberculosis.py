@@ -27,6 +27,10 @@ SHENZHEN = {
     "CHNCXR_0006_0": ("male 16month\nnormal\n", "M", 16 / 12),
     "CHNCXR_0007_0": ("female 64days\nnormal\n", "F", 64 / 365.25),
     "CHNCXR_0008_0": ("male 42\nmild 3 years\n", "M", None),
+    "CHNCXR_0009_1": ("male 45 moderate\n", "M", None),
+    "CHNCXR_0010_1": ("female 20 diffuse\n", "F", None),
+    "CHNCXR_0011_0": ("Male 31 Yr, normal\n", "M", 31),
+    "CHNCXR_0012_0": ("female 3 mths\nnormal\n", "F", 0.25),
 }
 
 
@@ -68,6 +72,15 @@ def test_montgomery_gives_label_sex_and_age(mc):
     assert not samples.publishes_split
 
 
+@pytest.mark.parametrize("age", ["45\nmiliary", "45 moderate", "45\n\nY"])
+def test_an_age_whose_unit_is_another_word_is_not_read(mc, age):
+    path = mc / "MontgomerySet" / "ClinicalReadings" / "MCUCXR_0001_0.txt"
+    path.write_text(f"Patient's Sex: F \nPatient's Age: {age}\n")
+    samples = montgomery.read(mc)
+    assert samples.table["sex"][0] == "F"
+    assert pd.isna(samples.table["age"][0])
+
+
 def test_montgomery_images_that_a_reading_calls_the_same_patient_are(mc):
     samples = montgomery.read(mc)
     assert samples.unit == "patient"
@@ -94,8 +107,8 @@ def test_shenzhen_readings_in_all_their_spellings(sz):
     samples = shenzhen.read(sz)
     assert list(samples.table["sex"]) == [sex for _, sex, _ in SHENZHEN.values()]
     np.testing.assert_allclose(samples.table["age"].astype(float), [age or np.nan for _, _, age in SHENZHEN.values()])
-    assert samples.labels.ravel().tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
-    assert samples.notes == ("1 readings give no age that can be read",)
+    assert samples.labels.ravel().tolist() == [0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0]
+    assert samples.notes == ("3 readings give no age that can be read",)
     assert samples.unit == "image"
 
 
@@ -129,12 +142,12 @@ def test_an_image_without_its_reading_keeps_its_label(sz):
     (sz / "ChinaSet_AllFiles" / "ClinicalReadings" / "CHNCXR_0004_1.txt").write_bytes(b"\xff\xfe nonsense")
     (sz / "ChinaSet_AllFiles" / "ClinicalReadings" / "CHNCXR_0005_1.txt").unlink()
     samples = shenzhen.read(sz)
-    assert samples.labels.ravel().tolist() == [0, 0, 0, 1, 1, 0, 0, 0]
+    assert samples.labels.ravel().tolist() == [0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0]
     assert samples.table["sex"][3:5].isna().all()
     assert samples.notes == (
         "1 images have no reading, so sex and age are not known",
         "1 readings give no sex that can be read",
-        "2 readings give no age that can be read",
+        "4 readings give no age that can be read",
     )
 
 

@@ -48,6 +48,8 @@ def print_rows(
 
 def print_report(console: Console, report: Report) -> None:
     """Print what a dataset check found; ids of images are shown, at most ten of a kind."""
+    from benchx.datasets.samples import UNITS
+
     parts = list(report.counts)
     rows = [{"": name} | {part: report.counts[part][name] for part in parts} for name in report.counts["all"]]
     print_rows(console, rows, as_json=False, title=f"{report.dataset}, official split")
@@ -61,7 +63,7 @@ def print_report(console: Console, report: Report) -> None:
         "missing files": report.missing,
         "unreadable files": tuple(f"{name} ({reason})" for name, reason in report.unreadable.items()),
         "outlines that do not fit": tuple(f"{name} ({reason})" for name, reason in report.misfits.items()),
-        f"{report.unit}s in two parts": report.shared,
+        f"{UNITS[report.unit]} in two parts": report.shared,
         "problems of the official split": (report.split_problem,) if report.split_problem else (),
     }
     for title, found in findings.items():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchx.datasets.regions import MaskFile, fault, mask_file_fault
-from benchx.datasets.samples import Samples
+from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold, make_folds, units_in_two_parts
 from benchx.errors import DatasetError
 from benchx.images.decode import UnreadableImage, read
@@ -98,7 +98,7 @@ def _counts(samples: Samples, folds: tuple[Fold, ...]) -> dict[str, dict[str, An
     counts = {}
     for name, rows in parts.items():
         positives = (samples.labels[rows] == 1).sum(axis=0)
-        counts[name] = {"images": len(rows), f"{samples.unit}s": len(np.unique(clusters[rows]))}
+        counts[name] = {"images": len(rows), UNITS[samples.unit]: len(np.unique(clusters[rows]))}
         counts[name] |= {label: int(n) for label, n in zip(samples.classes, positives, strict=True)}
     return counts
 

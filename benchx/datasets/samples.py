@@ -21,6 +21,9 @@ a validation part counts as `train`). One row is one image: the images of one st
 """
 
 Unit = Literal["patient", "study", "image"]
+UNITS = {"patient": "patients", "study": "studies", "image": "images"}
+"""The plural of each unit."""
+
 Uncertain = Literal["unknown", "positive", "negative"]
 """What a label that its source calls uncertain counts as."""
 

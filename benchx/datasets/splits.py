@@ -10,7 +10,7 @@ import numpy as np
 
 from benchx.datasets.benchx_lists import SUBSETS
 from benchx.datasets.files import refuse_unknown
-from benchx.datasets.samples import Samples
+from benchx.datasets.samples import UNITS, Samples
 from benchx.digests import digest_lines, fraction_of_hash
 from benchx.errors import DatasetError
 
@@ -80,7 +80,7 @@ def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[s
         part[(part == "train") & (position < VALIDATION_SHARE)] = "val"
     if not {"train", "test"} <= set(part):
         raise DatasetError(
-            f"'{samples.dataset}' is too small for a split by hash: {len(units)} {samples.unit}s",
+            f"'{samples.dataset}' is too small for a split by hash: {len(units)} {UNITS[samples.unit]}",
             f"{TEST_SHARE:.0%} are for testing and {VALIDATION_SHARE:.0%} for validation; none is left for one part",
             "use split cv5, or more data",
         )

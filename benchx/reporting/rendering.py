@@ -11,6 +11,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchx.datasets.samples import UNITS
 from benchx.errors import UsageError
 from benchx.reporting.board import SCHEMA_VERSION, Board, Column, Row
 from benchx.statistics.bootstrap import Interval
@@ -64,9 +65,11 @@ def _about(columns: list[Column]) -> str:
     first = columns[0]
     classes = ", ".join(f"{name} ({why})" for name, why in first.excluded.items())
     left_out = f" Classes that cannot be scored: {classes}." if classes else ""
-    leak = f" **{first.shared_units} {first.unit}s stand in two parts of this split.**" if first.shared_units else ""
+    leak = (
+        f" **{first.shared_units} {UNITS[first.unit]} stand in two parts of this split.**" if first.shared_units else ""
+    )
     return (
-        f"{first.primary} on {first.cases} test images of {first.units} {first.unit}s, split {first.split_kind}."
+        f"{first.primary} on {first.cases} test images of {first.units} {UNITS[first.unit]}, split {first.split_kind}."
         f"{leak}{left_out}"
     )
 

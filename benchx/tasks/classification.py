@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchx.datasets.fractions import draw_fraction
-from benchx.datasets.samples import Samples
+from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.metrics.classification import classification_scores, scorable
@@ -71,7 +71,7 @@ def pose(cell: Cell, samples: Samples, folds: Sequence[Fold]) -> Problem:
             units = len(np.unique(samples.clusters[folds[draw.number].train]))
             raise NotApplicable(
                 f"fraction {100 * cell.fraction:g} % of {cell.dataset} cannot be trained: "
-                f"{len(draw.train)} images of {units} training {samples.unit}s leave no class with both values",
+                f"{len(draw.train)} images of {units} training {UNITS[samples.unit]} leave no class with both values",
                 _counts(labels[draw.train], classes),
                 "use a larger fraction, or more data",
             )

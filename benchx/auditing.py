@@ -37,8 +37,8 @@ def audit_datasets(
 
     Raises:
         UsageError: an unknown name.
-        DataMissing: a named dataset, or all of them, are not there.
-        DatasetError: a dataset's tables do not read.
+        DataMissing: a named dataset is not there, or none at all is.
+        DatasetError: the tables of a named dataset do not read; without names, that is a finding.
     """
     known = {dataset.name: dataset for dataset in map(get_dataset, names or (*DATASETS, *roots))}
     workspace = Workspace(
@@ -50,15 +50,15 @@ def audit_datasets(
         progress=progress,
     )
     audited, remarks = [], []
-    missing: DataMissing | None = None
     for name in known:
         reading = Reading(name, "official", "unknown", SHORT_SIDE)
         try:
             dataset = workspace.dataset(reading)
-        except DataMissing as error:
+        except DatasetError as error:
             if names:
                 raise
-            missing = error
+            if not isinstance(error, DataMissing):
+                remarks.append(_remark("datasets that cannot be read", name, [f"{error.what} ({error.why})"]))
             continue
         try:
             folds = workspace.folds(reading).folds
@@ -68,8 +68,12 @@ def audit_datasets(
         if dataset.unreadable:
             remarks.append(_remark("unreadable images", name, list(dataset.unreadable)))
         audited.append(Audited(dataset.samples, folds, dataset.pixels))
-    if missing is not None and not audited:
-        raise missing
+    if not (audited or remarks):
+        raise DataMissing(
+            "there is no dataset to audit",
+            f"looked in {workspace.data_root or 'no data root'} for folders named {', '.join(known)}",
+            "give --data-root DIR (or BENCHX_DATA), or --root DATASET=DIR",
+        )
     report = audit(audited, progress.stage("audit: pictures"))
     return AuditReport((*report.findings, *remarks))
 

@@ -241,12 +241,14 @@ def test_an_audit_finds_what_two_datasets_share_and_exits_1(benchx):
     assert "dataset 'siim' is not there" in err
     code, _, err = benchx("data", "audit")
     assert code == 1
-    assert "no data root was given" in err
+    assert "there is no dataset to audit" in err
 
 
 def test_an_audit_goes_on_past_unreadable_images(benchx):
     benchx("data", "phantom", "rsna", "--out", "data/rsna", "--patients", 12, "--size", 64)
     sorted(Path("data/rsna/stage_2_train_images").iterdir())[0].write_bytes(b"")
-    _, out, _ = benchx("data", "audit", "rsna", "--data-root", "data", "--json")
+    Path("data/siim").mkdir()
+    _, out, _ = benchx("data", "audit", "--data-root", "data", "--json")
     kinds = {finding["kind"]: finding["count"] for finding in json.loads(out)["findings"]}
     assert kinds["unreadable images"] == 1
+    assert kinds["datasets that cannot be read"] == 1

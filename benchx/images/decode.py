@@ -79,7 +79,7 @@ def _decode(data: bytes) -> np.ndarray:
     if data[128:132] == b"DICM":
         return _grey(decode_dicom(data))
     if data.startswith(_PNG):
-        _check_png(data)
+        data = _checked_png(data)
     elif data.startswith(_JPEG):
         _check_jpeg(data)
     else:
@@ -105,9 +105,14 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
     return (luma >> 16).astype(pixels.dtype)
 
 
-def _check_png(data: bytes) -> None:
-    """Walk all chunks with their checksums: decoders only warn, or fill what is missing with zeros."""
+def _checked_png(data: bytes) -> bytes:
+    """Walk all chunks with their checksums: decoders only warn, or fill what is missing with zeros.
+
+    Returns the file without its colour profile, which changes no pixel and of which the decoder warns when it does
+    not fit.
+    """
     position = len(_PNG)
+    kept = [data[:position]]
     while len(data) >= position + 12:
         (length,) = struct.unpack_from(">I", data, position)
         end = position + 12 + length
@@ -116,8 +121,11 @@ def _check_png(data: bytes) -> None:
         (expected,) = struct.unpack_from(">I", data, end - 4)
         if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != expected:
             raise ValueError("damaged PNG (a chunk's checksum does not fit)")
-        if data[position + 4 : position + 8] == b"IEND":
-            return
+        kind = data[position + 4 : position + 8]
+        if kind != b"iCCP":
+            kept.append(data[position:end])
+        if kind == b"IEND":
+            return b"".join(kept)
         position = end
     raise ValueError("truncated PNG")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from benchx.images.decode import read
 
@@ -172,3 +172,12 @@ def test_of_an_animated_png_the_first_frame_counts(tmp_path: Path) -> None:
     first, second = photograph("L"), photograph("L").transpose(Image.Transpose.ROTATE_180)
     first.save(tmp_path / "image.png", save_all=True, append_images=[second])
     np.testing.assert_array_equal(read(tmp_path / "image.png"), np.asarray(first))
+
+
+def test_a_colour_profile_that_does_not_fit_changes_nothing_and_says_nothing(tmp_path, capfd):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30), np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.fromarray(pixels).save(tmp_path / "a.png", icc_profile=profile)
+    assert b"iCCP" in (tmp_path / "a.png").read_bytes()
+    np.testing.assert_array_equal(read(tmp_path / "a.png"), pixels)
+    assert capfd.readouterr().err == ""

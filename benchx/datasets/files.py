@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from benchx.datasets.folders import found_in, refuse_link_out
 from benchx.errors import DatasetError
 
-_SHOWN = 8
 _LONGEST_SHOWN = 30
 
 
@@ -30,7 +29,7 @@ def read_csv(path: Path, required: Sequence[str], *, separator: str = ",", heade
     if not path.is_file():
         raise DatasetError(
             f"{path.name} is not in {path.parent}",
-            f"the dataset is read from its official files; {_found_in(path.parent)}",
+            f"the dataset is read from its official files; {found_in(path.parent)}",
             "point --root DATASET=DIR at the folder that holds this file",
         )
     refuse_link_out(path, path.parent.resolve())
@@ -112,7 +111,7 @@ def read_json(path: Path) -> Any:
         DatasetError: the file is missing or is not JSON. The error does not show what it holds.
     """
     if not path.is_file():
-        raise DatasetError(f"{path.name} is not in {path.parent}", _found_in(path.parent), "download the file again")
+        raise DatasetError(f"{path.name} is not in {path.parent}", found_in(path.parent), "download the file again")
     refuse_link_out(path, path.parent.resolve())
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
@@ -184,7 +183,7 @@ def read_numbers(column: pd.Series, path: Path) -> pd.Series:
 def read_list(path: Path) -> list[str]:
     """Read a split list: one id per line, blank lines skipped, CRLF and byte-order marks accepted."""
     if not path.is_file():
-        raise DatasetError(f"{path.name} is not in {path.parent}", _found_in(path.parent), "download the file again")
+        raise DatasetError(f"{path.name} is not in {path.parent}", found_in(path.parent), "download the file again")
     refuse_link_out(path, path.parent.resolve())
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -204,118 +203,3 @@ def refuse_unknown(listed: Sequence[str], known: Iterable[str], source: object, 
             f"{len(unknown)} of {len(listed)} listed ids are unknown, so list and table belong to different releases",
             "use both as published, of the same release",
         )
-
-
-def first_of(root: Path, names: Sequence[str]) -> Path:
-    """Return the first of some relative paths that exists under a root, else the first name's path."""
-    return next((root / name for name in names if (root / name).exists()), root / names[0])
-
-
-def find_images(root: Path, folders: Sequence[str], suffixes: Sequence[str], *, deep: bool = False) -> dict[str, str]:
-    """Map the names of image files to their paths relative to the root, forward slashes.
-
-    Args:
-        folders: relative to the root, those that exist are searched; `*` stands for any name.
-        suffixes: of files, with the dot, lower case; compared whatever the case.
-        deep: whether subfolders are searched too.
-
-    Raises:
-        DatasetError: none of the folders exists, a name stands in two of them, or a link leads out of the root.
-    """
-    present = [folder for pattern in folders for folder in sorted(root.glob(pattern)) if folder.is_dir()]
-    if not present:
-        raise DatasetError(
-            f"no folder {' or '.join(folders)} in {root}",
-            f"the images are read from there; {_found_in(root)}",
-            "unpack the image archives there, or point --root DATASET=DIR at the folder that holds it",
-        )
-    inside, found = root.resolve(), dict[str, str]()
-    for folder in present:
-        refuse_link_out(folder, inside)
-        for entry in _files(folder, inside, deep):
-            if not entry.name.lower().endswith(tuple(suffixes)) or is_stray(entry.name):
-                continue
-            path = os.path.relpath(entry.path, root).replace(os.sep, "/")
-            if entry.name in found:
-                raise DatasetError(
-                    f"{entry.name} stands in two folders of {root}: {found[entry.name]} and {path}",
-                    "which of them is meant cannot be told",
-                    "remove one",
-                )
-            found[entry.name] = path
-    return found
-
-
-def is_stray(name: str) -> bool:
-    """Whether a file name belongs to no dataset: not text, or a copy of attributes that macOS leaves (`._name`)."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return True
-    return name.startswith("._")
-
-
-def by_stem(found: dict[str, str]) -> dict[str, str]:
-    """Map names without their suffix to paths.
-
-    Raises:
-        DatasetError: two files differ in their suffix only.
-    """
-    stems: dict[str, str] = {}
-    for name, path in found.items():
-        stem = name.rsplit(".", 1)[0]
-        if stem in stems:
-            raise DatasetError(
-                f"'{stem}' is there with two suffixes: {stems[stem]} and {path}",
-                "which of the two files is meant cannot be told",
-                "remove one",
-            )
-        stems[stem] = path
-    return stems
-
-
-def refuse_link_out(path: Path, inside: Path) -> None:
-    """Raise a DatasetError when a path leads, by symbolic links, to a place outside a resolved folder."""
-    try:
-        target = path.resolve()
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{path} is a link that leads to itself", str(error), "remove the link") from error
-    if not target.is_relative_to(inside):
-        raise DatasetError(
-            f"{path} is a link to {target}, outside {inside}",
-            "a dataset's files must lie under its root, so that a copy of the root is a copy of the data",
-            "point --root DATASET=DIR at the real folder, or link the whole root instead",
-        )
-
-
-def link_to_folder(path: str) -> DatasetError:
-    """Return the error for a link to a folder in a tree that is searched: its files would count twice, or for ever."""
-    return DatasetError(
-        f"{path} is a link to a folder", "its files would be found twice", "put the files there, or remove the link"
-    )
-
-
-def is_phantom(root: Path) -> bool:
-    """Whether a dataset root was written by the phantom simulator."""
-    return (root / "PHANTOM.json").is_file()
-
-
-def _files(folder: Path, inside: Path, deep: bool) -> Iterator[os.DirEntry[str]]:
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.is_symlink():
-            refuse_link_out(Path(entry.path), inside)
-        if not entry.is_dir():
-            yield entry
-        elif deep and entry.is_symlink():
-            raise link_to_folder(entry.path)
-        elif deep:
-            yield from _files(Path(entry.path), inside, deep)
-
-
-def _found_in(folder: Path) -> str:
-    """Say what a folder holds, for errors."""
-    if not folder.is_dir():
-        return f"there is no folder {folder}"
-    names = sorted(path.name + "/" * path.is_dir() for path in folder.iterdir())
-    more = ", ..." if len(names) > _SHOWN else ""
-    return f"found there: {', '.join(names[:_SHOWN])}{more}" if names else "found there: nothing"

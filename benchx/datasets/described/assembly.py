@@ -11,7 +11,7 @@ import pandas as pd
 from benchx.datasets.described.labels import label_matrix
 from benchx.datasets.described.rows import Rows, read_numbers, refuse_blanks, refuse_duplicates
 from benchx.datasets.described.schema import Description
-from benchx.datasets.files import is_phantom
+from benchx.datasets.folders import is_phantom
 from benchx.datasets.samples import Report, Samples
 from benchx.errors import DatasetError
 

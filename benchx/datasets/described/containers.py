@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from benchx.datasets.files import is_stray, refuse_link_out
+from benchx.datasets.folders import is_stray, refuse_link_out
 from benchx.errors import DatasetError
 from benchx.images.sources import SUFFIXES
 

@@ -20,7 +20,7 @@ from benchx.datasets.described.containers import Container, find_containers
 from benchx.datasets.described.naming import name_samples
 from benchx.datasets.described.rows import Rows, shown
 from benchx.datasets.described.schema import Description, is_inside
-from benchx.datasets.files import refuse_link_out
+from benchx.datasets.folders import refuse_link_out
 from benchx.datasets.samples import Samples
 from benchx.errors import DatasetError
 

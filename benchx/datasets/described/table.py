@@ -16,9 +16,9 @@ from benchx.datasets.described.assembly import assemble
 from benchx.datasets.described.naming import SUFFIX, name_samples
 from benchx.datasets.described.rows import Rows, refuse_blanks, refuse_duplicates
 from benchx.datasets.described.schema import Columns, Description, is_inside
-from benchx.datasets.files import by_stem, read_csv, refuse_link_out
+from benchx.datasets.files import read_csv
+from benchx.datasets.folders import by_stem, find_paths, note_unlisted, refuse_link_out
 from benchx.datasets.samples import Samples
-from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
 _PLAIN = re.compile(r"[\w./-]+", re.ASCII)

@@ -21,10 +21,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import is_phantom, read_csv, read_numbers, refuse_duplicates, refuse_others
+from benchx.datasets.files import read_csv, read_numbers, refuse_duplicates, refuse_others
+from benchx.datasets.folders import find_paths, is_phantom, note_unlisted
 from benchx.datasets.readers.chexpert_labels import OBSERVATIONS, Observed, read_observations
 from benchx.datasets.samples import Dataset, Samples
-from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
 CLASSES = OBSERVATIONS

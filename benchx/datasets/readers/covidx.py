@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import find_images, is_phantom, read_list
+from benchx.datasets.files import read_list
+from benchx.datasets.folders import find_images, is_phantom
 from benchx.datasets.samples import Dataset, Overlap, Samples
 from benchx.errors import DatasetError
 

@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import is_phantom, read_json, shown
+from benchx.datasets.files import read_json, shown
+from benchx.datasets.folders import find_paths, is_phantom, note_unlisted
 from benchx.datasets.readers import open_i
 from benchx.datasets.samples import Dataset, Report, Samples
-from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
 TABLE = "annotation.json"

@@ -24,19 +24,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import (
-    first_of,
-    is_phantom,
-    read_csv,
-    refuse_blanks,
-    refuse_duplicates,
-    refuse_others,
-    shown,
-)
+from benchx.datasets.files import read_csv, refuse_blanks, refuse_duplicates, refuse_others, shown
+from benchx.datasets.folders import find_paths, first_of, is_phantom, note_unlisted
 from benchx.datasets.readers.chexpert_labels import OBSERVATIONS, Observed, read_observations
 from benchx.datasets.readers.report_files import ReportFiles
 from benchx.datasets.samples import Dataset, Samples
-from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
 CLASSES = OBSERVATIONS

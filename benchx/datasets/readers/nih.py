@@ -18,8 +18,6 @@ import numpy as np
 import pandas as pd
 
 from benchx.datasets.files import (
-    find_images,
-    is_phantom,
     read_csv,
     read_list,
     read_numbers,
@@ -28,6 +26,7 @@ from benchx.datasets.files import (
     refuse_others,
     refuse_unknown,
 )
+from benchx.datasets.folders import find_images, is_phantom
 from benchx.datasets.regions import Box, Region, refuse_fault
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import by_stem, find_images, is_phantom
+from benchx.datasets.folders import by_stem, find_images, is_phantom
 from benchx.datasets.regions import Region
 from benchx.datasets.samples import Samples
 from benchx.errors import DatasetError

@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import by_stem, find_images, is_phantom, read_csv, refuse_blanks, refuse_duplicates
+from benchx.datasets.files import read_csv, refuse_blanks, refuse_duplicates
+from benchx.datasets.folders import by_stem, find_images, is_phantom
 from benchx.datasets.regions import Box, Ellipse, Polygon, Region
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError

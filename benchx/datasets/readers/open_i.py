@@ -19,9 +19,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import is_phantom, refuse_link_out
+from benchx.datasets.folders import find_paths, is_phantom, note_unlisted, refuse_link_out
 from benchx.datasets.samples import Report, Samples
-from benchx.datasets.tree import find_paths, note_unlisted
 from benchx.errors import DatasetError
 
 REPORTS = "ecgen-radiology"

@@ -20,16 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import (
-    find_images,
-    first_of,
-    is_phantom,
-    read_csv,
-    read_json,
-    read_numbers,
-    refuse_blanks,
-    refuse_others,
-)
+from benchx.datasets.files import read_csv, read_json, read_numbers, refuse_blanks, refuse_others
+from benchx.datasets.folders import find_images, first_of, is_phantom
 from benchx.datasets.regions import Box, Region
 from benchx.datasets.samples import Dataset, Overlap, Samples
 from benchx.errors import DatasetError

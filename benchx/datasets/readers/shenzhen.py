@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from benchx.datasets.files import first_of
+from benchx.datasets.folders import first_of
 from benchx.datasets.readers.nlm_tuberculosis import (
     CLASSES,
     MASK_CLASSES,

@@ -29,16 +29,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import (
-    by_stem,
-    find_images,
-    first_of,
-    is_phantom,
-    read_csv,
-    refuse_blanks,
-    refuse_duplicates,
-    refuse_others,
-)
+from benchx.datasets.files import read_csv, refuse_blanks, refuse_duplicates, refuse_others
+from benchx.datasets.folders import by_stem, find_images, first_of, is_phantom
 from benchx.datasets.readers.run_lengths import read_relative_runs
 from benchx.datasets.regions import MaskFile, Region
 from benchx.datasets.samples import Dataset, Overlap, Samples

@@ -24,16 +24,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.files import (
-    by_stem,
-    find_images,
-    is_phantom,
-    read_csv,
-    read_numbers,
-    refuse_blanks,
-    refuse_duplicates,
-    refuse_others,
-)
+from benchx.datasets.files import read_csv, read_numbers, refuse_blanks, refuse_duplicates, refuse_others
+from benchx.datasets.folders import by_stem, find_images, is_phantom
 from benchx.datasets.regions import Box, Region
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from benchx.datasets import DATASETS, get_dataset
 from benchx.datasets.audit import Audited, AuditReport, audit
-from benchx.datasets.audit.findings import Finding
+from benchx.datasets.audit.findings import Finding, list_of
 from benchx.errors import DataMissing, DatasetError
 from benchx.planning import Reading
 from benchx.progress import Progress
-from benchx.resources import environment_folder
+from benchx.resources import data_folder
 from benchx.results.store import Store
 from benchx.workspace import Workspace
 
@@ -45,11 +45,12 @@ def audit_datasets(
         Store(store),
         datasets=known,
         roots=roots,
-        data_root=data_root or environment_folder("BENCHX_DATA"),
+        data_root=data_folder(data_root),
         skip_unreadable=True,
         progress=progress,
     )
-    audited, remarks = [], []
+    audited: list[Audited] = []
+    remarks: list[Finding] = []
     for name in known:
         reading = Reading(name, "official", "unknown", SHORT_SIDE)
         try:
@@ -58,15 +59,14 @@ def audit_datasets(
             if names:
                 raise
             if not isinstance(error, DataMissing):
-                remarks.append(_remark("datasets that cannot be read", name, [f"{error.what} ({error.why})"]))
+                remarks += list_of("datasets that cannot be read", "problem", (name,), [f"{error.what} ({error.why})"])
             continue
         try:
             folds = workspace.folds(reading).folds
         except DatasetError as error:
             folds = ()
-            remarks.append(_remark("splits that cannot be made", name, [f"{error.what} ({error.why})"]))
-        if dataset.unreadable:
-            remarks.append(_remark("unreadable images", name, list(dataset.unreadable)))
+            remarks += list_of("splits that cannot be made", "problem", (name,), [f"{error.what} ({error.why})"])
+        remarks += list_of("unreadable images", "problem", (name,), list(dataset.unreadable))
         audited.append(Audited(dataset.samples, folds, dataset.pixels))
     if not (audited or remarks):
         raise DataMissing(
@@ -76,7 +76,3 @@ def audit_datasets(
         )
     report = audit(audited, progress.stage("audit: pictures"))
     return AuditReport((*report.findings, *remarks))
-
-
-def _remark(kind: str, name: str, told: list[str]) -> Finding:
-    return Finding(kind, "problem", (name,), len(told), tuple(told[:5]), {"ids": told})

@@ -11,7 +11,7 @@ from benchx.datasets import DATASETS, find_root
 from benchx.datasets.files import shown
 from benchx.datasets.samples import Dataset
 from benchx.errors import DataMissing, DatasetError
-from benchx.resources import environment_folder
+from benchx.resources import data_folder
 from benchx.suites import read_suite
 
 State = Literal["verified", "files missing", "unreadable", "not there"]
@@ -57,7 +57,7 @@ def states(suite: str | None, data_root: Path | None, roots: Mapping[str, Path])
     else:
         resolved = read_suite(suite)
         wanted = {name: resolved.dataset(name) for name in resolved.datasets}
-    place = data_root or environment_folder("BENCHX_DATA")
+    place = data_folder(data_root)
     return [_look(dataset, roots, place) for dataset in wanted.values()]
 
 

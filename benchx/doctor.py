@@ -10,7 +10,7 @@ from typing import Any
 from benchx import __version__
 from benchx.datasets import DATASETS, find_root
 from benchx.errors import DataMissing, WeightsMissing
-from benchx.resources import environment_folder
+from benchx.resources import data_folder, environment_folder
 from benchx.results.environment import git_commit, package_versions
 
 
@@ -19,7 +19,7 @@ def diagnose(data_root: Path | None) -> list[dict[str, Any]]:
     import torch
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    data = data_root or environment_folder("BENCHX_DATA")
+    data = data_folder(data_root)
     weights = environment_folder("BENCHX_WEIGHTS")
     rows = {
         "benchx": f"{__version__} ({git_commit() or 'no repository'})",

@@ -53,17 +53,8 @@ def methods() -> Rows:
 
 def datasets() -> Rows:
     """Return the datasets with tasks, size, licence and source."""
-    return [
-        {
-            "dataset": one.name,
-            "title": one.title,
-            "tasks": list(one.tasks),
-            "size": one.size,
-            "licence": one.licence,
-            "source": one.source,
-        }
-        for one in DATASETS.values()
-    ]
+    shown = ("dataset", "title", "tasks", "size", "licence", "source")
+    return [{name: row[name] for name in shown} for row in datasets_in_full()]
 
 
 def datasets_in_full() -> Rows:

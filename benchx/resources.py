@@ -23,6 +23,11 @@ def resource_dir(kind: str) -> Path:
     return _PACKAGE.parent / kind
 
 
+def data_folder(given: str | Path | None) -> Path | None:
+    """Return the folder that holds the datasets: the one given, else BENCHX_DATA, or None."""
+    return Path(given) if given else environment_folder("BENCHX_DATA")
+
+
 def environment_folder(variable: str) -> Path | None:
     """Return the folder that an environment variable (BENCHX_DATA, BENCHX_WEIGHTS) names, or None."""
     value = os.environ.get(variable)

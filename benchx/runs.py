@@ -14,7 +14,7 @@ from benchx.datasets.samples import Samples
 from benchx.errors import BenchxError, UsageError
 from benchx.progress import Progress, Silent
 from benchx.request import Request, check_names, request
-from benchx.resources import environment_folder
+from benchx.resources import data_folder, environment_folder
 from benchx.results.store import Store
 from benchx.workspace import Workspace
 
@@ -154,7 +154,7 @@ def make_workspace(
         store=Store(store),
         cards=asked.cards,
         roots={name: Path(path) for name, path in (roots or {}).items()},
-        data_root=_data_root(data_root),
+        data_root=data_folder(data_root),
         datasets={name: asked.suite.dataset(name) for name in asked.suite.datasets},
         splits_root=Path(splits) if splits else environment_folder("BENCHX_SPLITS") or SPLITS_FOLDER,
         checkpoints={name: Path(path) for name, path in (checkpoints or {}).items()},
@@ -170,7 +170,7 @@ def make_workspace(
 def find_data(dataset: str, data_root: PathLike | None, roots: Mapping[str, Path]) -> Samples:
     """Read one dataset from where a run would look for it, whether or not its images are all there."""
     known = get_dataset(dataset)
-    return known.read(find_root(known, roots, _data_root(data_root)))
+    return known.read(find_root(known, roots, data_folder(data_root)))
 
 
 def resolve_device(device: str) -> str:
@@ -201,7 +201,3 @@ def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, rec
         if strict and one.state in INCOMPLETE:
             raise one.error or BenchxError(f"{one.cell.label} {one.state}", one.reason or "", "see benchx store status")
     return Summary(asked.suite.name, workspace.store.path, tuple(finished))
-
-
-def _data_root(given: PathLike | None) -> Path | None:
-    return Path(given) if given else environment_folder("BENCHX_DATA")

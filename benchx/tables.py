@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchx.errors import UsageError
+from benchx.writing import write_whole
 
 if TYPE_CHECKING:
     from benchx.datasets.check import Report
@@ -83,11 +83,8 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(draft, path)
+        write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
     except OSError as error:
         raise UsageError(
             f"{path} could not be written", error.strerror or str(error), "name another file or free space"

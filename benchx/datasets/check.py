@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchx.datasets.regions import MaskFile, fault, mask_file_fault
+from benchx.datasets.regions import misfit
 from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold, make_folds, units_in_two_parts
 from benchx.errors import DatasetError
@@ -157,10 +157,6 @@ def _inspect(samples: Samples, on_progress: Callable[[int, int], None]) -> tuple
 
 def _misfit(samples: Samples, name: str, height: int, width: int) -> str | None:
     for region in samples.regions.get(name, ()):
-        if isinstance(region, MaskFile):
-            why = mask_file_fault(region, height, width, samples.root)
-        else:
-            why = fault(region, height, width)
-        if why is not None:
-            return f"{region.where}: {why}"
+        if (why := misfit(region, height, width, samples.root)) is not None:
+            return why
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from pathlib import Path
 from benchx.datasets.benchx_lists import LISTS, PARTS, refuse_other_sum
 from benchx.digests import digest_file
 from benchx.errors import BenchxError, DatasetError
+from benchx.writing import write_whole
 
 REPOSITORY = "https://raw.githubusercontent.com/yangzhou12/BenchX/release/preprocess/datasets"
 _TIMEOUT_SECONDS = 60
@@ -65,11 +65,8 @@ def _download(address: str) -> bytes:
 
 
 def _put(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(content)
-        os.replace(draft, path)
+        write_whole(path, content)
     except OSError as error:
         raise BenchxError(
             f"{path} could not be written", error.strerror or str(error), "free space or give --out another folder"

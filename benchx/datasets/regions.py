@@ -128,8 +128,16 @@ def fault(region: Region, height: int, width: int) -> str | None:
     return None
 
 
-def mask_file_fault(region: MaskFile, height: int, width: int, root: Path) -> str | None:
-    """Say what is wrong with a mask file for an image of this size, or None: it is read."""
+def misfit(region: Region, height: int, width: int, root: Path) -> str | None:
+    """Say where and why a region does not fit an image of this size, or None; a mask file is opened."""
+    if isinstance(region, MaskFile):
+        why = _mask_file_fault(region, height, width, root)
+    else:
+        why = fault(region, height, width)
+    return f"{region.where}: {why}" if why and region.where else why
+
+
+def _mask_file_fault(region: MaskFile, height: int, width: int, root: Path) -> str | None:
     from benchx.images.decode import UnreadableImage, read
 
     try:

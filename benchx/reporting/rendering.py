@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from benchx.datasets.samples import UNITS
 from benchx.errors import UsageError
 from benchx.reporting.board import SCHEMA_VERSION, Board, Column, Row
 from benchx.statistics.bootstrap import Interval
+from benchx.writing import write_whole
 
 
 def write_board(board: Board, folder: Path) -> list[Path]:
@@ -27,9 +27,7 @@ def write_board(board: Board, folder: Path) -> list[Path]:
         "leaderboard.json": json.dumps(to_json(board), indent=1, allow_nan=False) + "\n",
     }
     for name, text in texts.items():
-        draft = folder / f".{name}"
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, folder / name)
+        write_whole(folder / name, text.encode())
     return [folder / name for name in texts]
 
 

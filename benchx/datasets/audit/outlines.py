@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchx.datasets.audit.audited import Audited
 from benchx.datasets.audit.findings import Finding, Severity, list_of
-from benchx.datasets.regions import MaskFile, Region, draw, fault, mask_file_fault
+from benchx.datasets.regions import MaskFile, Region, draw, misfit
 
 _UNFIT = "outlines that do not fit their image"
 _UNFIT_FILE = "mask files that cannot be read or are of another shape"
@@ -76,8 +76,6 @@ def _outlined(
 
 
 def _wrong(region: Region, height: int, width: int, audited: Audited) -> dict[str, str]:
-    if not isinstance(region, MaskFile):
-        why = fault(region, height, width)
-        return {} if why is None else {_UNFIT: f"{region.where}: {why}" if region.where else why}
-    why = mask_file_fault(region, height, width, audited.samples.root)
-    return {} if why is None else {_UNFIT_FILE: f"{region.path}: {why}"}
+    why = misfit(region, height, width, audited.samples.root)
+    kind = _UNFIT_FILE if isinstance(region, MaskFile) else _UNFIT
+    return {} if why is None else {kind: why}

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from benchx.phantom.writers.encoding import encode_jpeg, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
 from benchx.phantom.writers.studies import OBSERVATIONS, observations, studies
+from benchx.writing import write_whole
 
 HEADER = ",".join(["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS])
 FOLDER = "CheXpert-v1.0-small"

@@ -17,7 +17,8 @@ from typing import NamedTuple
 from benchx.phantom.patients import Patient
 from benchx.phantom.writers.encoding import encode_jpeg, encode_png, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 COVID = frozenset({"Infiltration", "Pneumonia"})
 """Findings that count as COVID-19."""

@@ -17,8 +17,8 @@ from xml.sax.saxutils import escape
 from benchx.phantom.patients import Patient
 from benchx.phantom.writers.encoding import encode_png, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_whole
 from benchx.phantom.writers.studies import findings_text, impression_text, studies
+from benchx.writing import write_whole
 
 _PARTS_OF_NINE = {3: "val", 4: "test", 8: "test"}
 _VIEW_CODES = ("3001", "4001")

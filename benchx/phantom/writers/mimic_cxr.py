@@ -17,8 +17,8 @@ from typing import NamedTuple
 from benchx.phantom.patients import ImageSpec, Patient
 from benchx.phantom.writers.encoding import encode_jpeg, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_whole
 from benchx.phantom.writers.studies import OBSERVATIONS, findings_text, impression_text, observations, studies
+from benchx.writing import write_whole
 
 LABEL_NAMES = tuple(sorted(OBSERVATIONS))
 """MIMIC's table has the observations in alphabetical order."""

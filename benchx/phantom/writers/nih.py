@@ -14,7 +14,8 @@ from benchx.phantom.patients import Patient
 from benchx.phantom.render import Radiograph
 from benchx.phantom.writers.encoding import encode_png, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 ENTRY_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"

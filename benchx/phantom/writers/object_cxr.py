@@ -23,7 +23,8 @@ from benchx.phantom.patients import Patient
 from benchx.phantom.render import Radiograph
 from benchx.phantom.writers.encoding import encode_jpeg, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 HEADERS = {"train": "image_name,annotation", "dev": "image_name,annotation", "test": "image_path,annotation"}
 RECTANGLE, ELLIPSE, POLYGON = 0, 1, 2

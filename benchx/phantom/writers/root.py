@@ -1,12 +1,12 @@
-"""The folder of a phantom dataset: refuse real data, write files whole."""
+"""The folder of a phantom dataset: refuse real data, mark what is simulated, write lines."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from benchx.errors import UsageError
+from benchx.writing import partial_path, write_whole
 
 MARKER = "PHANTOM.json"
 PHANTOM_VERSION = 1
@@ -40,7 +40,9 @@ def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> N
         "size": size,
     }
     marker = out / MARKER
-    foreign = out.exists() and (not out.is_dir() or any(path.name != _partial(marker).name for path in out.iterdir()))
+    foreign = out.exists() and (
+        not out.is_dir() or any(path.name != partial_path(marker).name for path in out.iterdir())
+    )
     if foreign and not marker.is_file():
         raise UsageError(
             f"{out} exists and holds no {MARKER}",
@@ -58,18 +60,6 @@ def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> N
 
 def _dump(value: dict[str, object]) -> str:
     return json.dumps(value, indent=2) + "\n"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(path)
-    partial.write_bytes(content)
-    os.replace(partial, path)
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
 
 
 def write_lines(path: Path, lines: list[str]) -> None:

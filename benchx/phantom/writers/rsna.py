@@ -18,7 +18,8 @@ from benchx.phantom.patients import Patient
 from benchx.phantom.render import Radiograph, boxes_of
 from benchx.phantom.writers.dicom import encode_dicom, uid
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 OPACITIES = ("Consolidation", "Infiltration", "Pneumonia")
 """Findings that count as lung opacity (Target 1)."""

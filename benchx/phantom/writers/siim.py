@@ -22,7 +22,8 @@ from benchx.phantom.render import Radiograph
 from benchx.phantom.writers.dicom import encode_dicom, uid
 from benchx.phantom.writers.encoding import encode_png, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 FINDING = "Pneumothorax"
 RUN_HEADER = "ImageId, EncodedPixels"

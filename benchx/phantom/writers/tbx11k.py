@@ -20,7 +20,8 @@ from benchx.phantom.patients import Patient
 from benchx.phantom.render import Boxed
 from benchx.phantom.writers.encoding import encode_png, to_8_bit
 from benchx.phantom.writers.layout import Layout, Views
-from benchx.phantom.writers.root import write_lines, write_whole
+from benchx.phantom.writers.root import write_lines
+from benchx.writing import write_whole
 
 KINDS = {"Consolidation": "active_tb", "Fibrosis": "latent_tb"}
 """Findings that stand for tuberculosis, by the `tb_type` that they give."""

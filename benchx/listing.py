@@ -42,8 +42,8 @@ def methods() -> Rows:
             {
                 "method": card.name,
                 "title": card.title,
-                "encoder": card.encoder.name,
-                "input": f"{card.input.size} px, {card.input.resize}",
+                "encoder": card.encoder.name if card.encoder else None,
+                "input": f"{card.input.size} px, {card.input.resize}" if card.input else None,
                 "licence": card.licence,
                 "saw": sorted({seen.dataset for seen in card.exposure}),
             }

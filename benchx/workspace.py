@@ -231,7 +231,7 @@ class Workspace:
         from benchx.methods.loading import load
 
         weights = self.weights(method)
-        return load(weights.card, weights.path, device=self.device, image_size=size)
+        return load(weights.card, weights.path, device=self.device, image_size=size, text=False)
 
 
 def _items(samples: Samples) -> list[tuple[str, Path]]:
@@ -250,7 +250,7 @@ def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:
     Raises:
         UsageError: the pixels are cached smaller than the method's input needs them.
     """
-    spec = card.input if rule.size is None else card.input.scaled_to(rule.size)
+    spec = card.images if rule.size is None else card.images.scaled_to(rule.size)
     needed = spec.resize_to or spec.size
     if needed > short_side:
         raise UsageError(

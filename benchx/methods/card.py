@@ -15,6 +15,8 @@ from benchx.resources import resource_dir
 
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
 
 class PackageFile(BaseModel):
     """A weights file that lies inside an installed Python package.
@@ -32,12 +34,24 @@ class PackageFile(BaseModel):
     path: str
 
 
+class HubFile(BaseModel):
+    """A file of a model repository on the Hugging Face hub."""
+
+    model_config = FROZEN
+
+    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    file: str
+    revision: str = "main"
+
+
 class Weights(BaseModel):
     """Where the weights come from: files to be fetched by the user, a package, or a random seed.
 
     Attributes:
-        files: names under which the official file is published or commonly kept.
-        page: where to get it.
+        files: names under which the official file is published or commonly kept; a fetched one gets the first.
+        page: where a person gets it.
+        hub, url: where `benchx methods fetch` gets it, if it can.
+        gated: what must be accepted or asked for before it can be fetched, and where.
         seed: of the random initialisation.
         sha256: of the official file, where it is known.
     """
@@ -46,9 +60,12 @@ class Weights(BaseModel):
 
     files: tuple[str, ...] = ()
     page: str | None = None
+    hub: HubFile | None = None
+    url: str | None = None
+    gated: str | None = None
     package: PackageFile | None = None
     seed: int | None = Field(default=None, ge=0)
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    sha256: Sha256 | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -56,11 +73,13 @@ class Weights(BaseModel):
             raise ValueError("give exactly one of files, package, seed")
         if self.files and not self.page:
             raise ValueError("files need a page that says where they come from")
+        if (self.hub or self.url) and (not self.files or (self.hub and self.url)):
+            raise ValueError("hub or url, not both, and only beside files")
         return self
 
 
-class EncoderChoice(BaseModel):
-    """The name of an encoder in `benchx.methods.encoders` and the arguments of its builder."""
+class Choice(BaseModel):
+    """The name of a builder and its arguments."""
 
     model_config = FROZEN
 
@@ -68,13 +87,33 @@ class EncoderChoice(BaseModel):
     arguments: dict[str, Any] = {}
 
 
+class EncoderChoice(Choice):
+    """An encoder of `benchx.methods.encoders`."""
+
+
+class Join(BaseModel):
+    """Tensors that the encoder holds as one: `parts`, concatenated along the first axis, are `into`.
+
+    Each is a piece of a name: with parts [query, key, value] and into qkv, `0.qkv.bias` is filled from
+    `0.query.bias`, `0.key.bias`, `0.value.bias`.
+    """
+
+    model_config = FROZEN
+
+    parts: tuple[str, ...] = Field(min_length=2)
+    into: str
+
+
 class Layout(BaseModel):
-    """How the checkpoint names its tensors.
+    """How the checkpoint names and shapes its tensors.
 
     Attributes:
         container: keys that lead from the file's top to the state dict, outermost first.
-        prefix: taken off the front of every name; names without it are not the encoder's.
+        prefix: taken off the front of every name; names without it are not this part's.
         rename: ordered [regular expression, replacement] pairs, applied to what is left of each name.
+        join: tensors that are concatenated; after renaming.
+        lead: encoder tensors that have leading axes of length one which the file's do not have.
+        transpose: encoder matrices that the file holds transposed.
     """
 
     model_config = FROZEN
@@ -82,6 +121,9 @@ class Layout(BaseModel):
     container: tuple[str, ...] = ()
     prefix: str = ""
     rename: tuple[tuple[str, str], ...] = ()
+    join: tuple[Join, ...] = ()
+    lead: tuple[str, ...] = ()
+    transpose: tuple[str, ...] = ()
 
     @field_validator("rename")
     @classmethod
@@ -94,6 +136,40 @@ class Layout(BaseModel):
         return pairs
 
 
+class TokenizerChoice(BaseModel):
+    """A tokenizer in the format of the transformers library.
+
+    Attributes:
+        repo: the hub repository whose tokenizer files the method uses; kept under `tokenizers/` in the weights root.
+        max_length: tokens per text, longer ones are cut.
+        padded: whether every text is padded to `max_length`, for methods whose features count the padding.
+    """
+
+    model_config = FROZEN
+
+    repo: str
+    max_length: int = Field(ge=2)
+    padded: bool = False
+
+
+class TextPart(Choice):
+    """The text tower: a builder of `benchx.methods.text`, its tensors and its tokenizer.
+
+    Attributes:
+        weights: where they come from, if not from the method's own checkpoint.
+    """
+
+    layout: Layout = Layout()
+    tokenizer: TokenizerChoice
+    weights: Weights | None = None
+
+
+class ScorerPart(Choice):
+    """The method's own similarity of images and texts: a builder of `benchx.methods.scorers` and its tensors."""
+
+    layout: Layout = Layout()
+
+
 class Exposure(BaseModel):
     """What the pretraining saw of a dataset, and who says so."""
 
@@ -104,26 +180,67 @@ class Exposure(BaseModel):
     source: str
 
 
-class Card(BaseModel):
-    """A method: a pretrained encoder with its paper, licence, weights, official input and exposure."""
+class Fingerprint(BaseModel):
+    """The pooled features that the official file gives on the test image of `benchx methods check`.
+
+    Attributes:
+        mean, std: over the features.
+        first: the first four of them.
+    """
 
     model_config = FROZEN
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    mean: float
+    std: float
+    first: tuple[float, float, float, float]
+
+
+class Card(BaseModel):
+    """A method: a pretrained encoder with its paper, licence, weights, official input and exposure.
+
+    A method that reads only text has neither encoder nor input nor pooling.
+    """
+
+    model_config = FROZEN
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$")]
     title: str
     paper: str
     code: str
     licence: str
     weights: Weights
-    encoder: EncoderChoice
+    encoder: EncoderChoice | None = None
     layout: Layout = Layout()
-    input: InputSpec
-    pooling: Literal["mean", "cls", "patch_mean_fresh_norm"]
+    input: InputSpec | None = None
+    pooling: Literal["mean", "cls", "patch_mean", "patch_mean_fresh_norm"] | None = None
+    text: TextPart | None = None
+    scorer: ScorerPart | None = None
+    fingerprint: Fingerprint | None = None
     exposure: tuple[Exposure, ...]
     notes: str = ""
 
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        given = [part is not None for part in (self.encoder, self.input, self.pooling)]
+        if any(given) and not all(given):
+            raise ValueError("encoder, input and pooling belong together")
+        if not any(given) and self.text is None:
+            raise ValueError("give an encoder with input and pooling, or a text tower")
+        return self
+
+    @property
+    def images(self) -> InputSpec:
+        """The official input.
+
+        Raises:
+            UsageError: the method reads only text.
+        """
+        if self.input is None:
+            raise UsageError(f"'{self.name}' encodes no images", "it is a text tower alone", "choose another method")
+        return self.input
+
     def numerics(self) -> dict[str, Any]:
-        """Return the JSON-able fields that can change a number, for hashing; titles and notes are no part."""
+        """Return the JSON-able fields that can change an image feature, for hashing; titles and notes are no part."""
         kept = self.model_dump(mode="json", include={"encoder", "layout", "input", "pooling"})
         return {**kept, "seed": self.weights.seed}
 

@@ -13,7 +13,7 @@ import torch
 from benchx.images.geometry import prepare
 from benchx.methods.card import read_card
 from benchx.methods.encoders.base import Encoder
-from benchx.methods.loading import filled_encoder, random_encoder
+from benchx.methods.loading import filled, random_encoder
 from benchx.methods.weights import default_root, find_checkpoint, weights_digest
 
 
@@ -34,8 +34,7 @@ class CheckReport:
     checkpoint: str | None
     digest: str
     official: bool | None
-    filled: int
-    missing: int
+    filled: dict[str, int]
     unused: dict[str, int]
     dtypes: dict[str, int]
     fresh: tuple[str, ...]
@@ -57,21 +56,20 @@ def check(name: str, checkpoint: Path | None = None) -> CheckReport:
     """
     card = read_card(name)
     path = find_checkpoint(card, checkpoint, default_root())
-    filled = filled_encoder(card, path) if path is not None else None
-    encoder = filled.encoder if filled else random_encoder(card)
+    found = filled(card, path) if path is not None else None
+    encoder = found.encoder if found else random_encoder(card)
     digest = weights_digest(card, path)
     known = card.weights.sha256
     with torch.inference_mode():
-        pooled = encoder.eval()(prepare([grating_image(card.input.size)], card.input))[0]
+        pooled = encoder.eval()(prepare([grating_image(card.images.size)], card.images))[0]
     return CheckReport(
         method=card.name,
         checkpoint=path.name if path else None,
         digest=digest,
         official=None if known is None else digest == known,
-        filled=len(filled.coverage.filled) if filled else 0,
-        missing=0,
-        unused=dict(filled.coverage.unused) if filled else {},
-        dtypes=filled.dtypes if filled else {},
+        filled=dict(found.filled) if found else {},
+        unused=dict(found.unused) if found else {},
+        dtypes=dict(found.dtypes) if found else {},
         fresh=tuple(encoder.fresh),
         dim=encoder.dim,
         parameters=sum(parameter.numel() for parameter in encoder.parameters()),

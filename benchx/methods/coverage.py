@@ -1,71 +1,108 @@
-"""Match a checkpoint's tensors with an encoder's: what is filled, what is missing, what is left over."""
+"""Match a checkpoint's tensors with a part's: what is filled, what is missing, what is left over."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from benchx.errors import CheckpointError
 from benchx.methods.card import Layout
 from benchx.methods.checkpoints import Named
-from benchx.methods.encoders.base import Encoder
+
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """How a checkpoint fills an encoder; names without `trunk.`.
+    """How a checkpoint fills a part (an encoder, a text tower, a scorer); names without `trunk.`.
 
     Attributes:
-        filled: encoder tensor -> checkpoint tensor.
-        missing: encoder tensors that the checkpoint does not have.
-        wrong_shape: encoder tensor -> (expected shape, shape in the checkpoint).
-        unused: number of checkpoint tensors that no encoder tensor takes, by the first two modules in their
-            names, without the integer `position_ids` buffers of old text towers.
+        filled: the part's tensor -> the checkpoint's tensors, several where the layout joins them.
+        missing: tensors that the checkpoint does not have.
+        wrong_shape: tensor -> (expected shape, shape in the checkpoint).
     """
 
-    filled: Mapping[str, str]
+    filled: Mapping[str, tuple[str, ...]]
     missing: tuple[str, ...]
-    wrong_shape: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
-    unused: Mapping[str, int]
+    wrong_shape: Mapping[str, tuple[Shape, Shape]]
+    taken: frozenset[str]
 
     @property
     def complete(self) -> bool:
-        """Whether every encoder tensor has its weights."""
+        """Whether every tensor has its weights."""
         return not self.missing and not self.wrong_shape
 
 
-def cover(named: Named, layout: Layout, encoder: Encoder) -> Coverage:
-    """Match names and shapes; the encoder may lie on the meta device.
+def cover(named: Named, layout: Layout, expected: Mapping[str, Shape]) -> Coverage:
+    """Match names and shapes.
 
-    `num_batches_tracked` may be absent (files older than torch 0.4.1); tensors that the method starts
-    afresh (`encoder.fresh`) are not looked for.
+    `num_batches_tracked` may be absent (files older than torch 0.4.1).
+
+    Args:
+        expected: the part's tensors, name -> shape (`Part.expected`).
 
     Raises:
         CheckpointError: two tensors of the file claim the same place.
     """
     sources = _targets(named, layout)
-    filled: dict[str, str] = {}
+    filled: dict[str, tuple[str, ...]] = {}
     missing: list[str] = []
-    wrong: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
-    for name, shape in encoder.expected().items():
-        source = sources.get(name)
-        if source is None:
+    wrong: dict[str, tuple[Shape, Shape]] = {}
+    taken: set[str] = set()
+    for name, shape in expected.items():
+        found = _sources(name, sources, layout)
+        if not found:
             if not name.endswith("num_batches_tracked"):
                 missing.append(name)
-        elif tuple(named[source].shape) != shape:
-            wrong[name] = (shape, tuple(named[source].shape))
+            continue
+        taken |= set(found)
+        offered = _offered(name, [tuple(named[source].shape) for source in found], layout, shape)
+        if offered == shape:
+            filled[name] = found
         else:
-            filled[name] = source
-    taken = {sources[name] for name in (*filled, *wrong)}
-    left = (name for name in named if name not in taken and not name.endswith("position_ids"))
-    unused = Counter(".".join(name.split(".")[:-1][:2]) or name for name in left)
-    return Coverage(filled, tuple(missing), wrong, dict(unused))
+            wrong[name] = (shape, offered)
+    return Coverage(filled, tuple(missing), wrong, frozenset(taken))
+
+
+def unused(named: Named, taken: Collection[str]) -> dict[str, int]:
+    """Count the tensors that no part takes, by the first two modules in their names.
+
+    The integer `position_ids` and `relative_position_index` buffers of old files are no weights and not counted.
+    """
+    dull = ("position_ids", "relative_position_index")
+    left = (name for name in named if name not in taken and not name.endswith(dull))
+    return dict(Counter(".".join(name.split(".")[:-1][:2]) or name for name in left))
+
+
+def _sources(name: str, sources: Mapping[str, str], layout: Layout) -> tuple[str, ...]:
+    if name in sources:
+        return (sources[name],)
+    for join in layout.join:
+        if join.into in name:
+            parts = [name.replace(join.into, part) for part in join.parts]
+            if all(part in sources for part in parts):
+                return tuple(sources[part] for part in parts)
+    return ()
+
+
+def _offered(name: str, shapes: list[Shape], layout: Layout, wanted: Shape) -> Shape:
+    """Return the shape that the file's tensors have in the part, by the layout's rules."""
+    first = shapes[0]
+    if len(shapes) > 1:
+        if any(not shape or shape[1:] != first[1:] for shape in shapes):
+            return first
+        return (sum(shape[0] for shape in shapes), *first[1:])
+    if name in layout.transpose and len(first) == 2:
+        return first[::-1]
+    if name in layout.lead and wanted == (1,) * (len(wanted) - len(first)) + first:
+        return wanted
+    return first
 
 
 def _targets(named: Named, layout: Layout) -> dict[str, str]:
-    """Return encoder name -> checkpoint name for every tensor under the prefix."""
+    """Return the part's name -> checkpoint name for every tensor under the prefix."""
     rules = [(re.compile(pattern), replacement) for pattern, replacement in layout.rename]
     found: dict[str, str] = {}
     for source in named:

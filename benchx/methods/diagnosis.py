@@ -1,29 +1,34 @@
-"""Why a checkpoint does not fill an encoder, and what would have fitted."""
+"""Why a checkpoint does not fill a part of a method, and what would have fitted."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchx.errors import CheckpointError
-from benchx.methods.card import Card, card_names, read_card
+from benchx.methods.card import Card, Layout, card_names, read_card
 from benchx.methods.checkpoints import Named, containers
-from benchx.methods.coverage import Coverage, cover
+from benchx.methods.coverage import Coverage, Shape, cover, unused
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
+from benchx.methods.parts import Part
+from benchx.methods.text import build_tower
 
 SHOWN = 4
 
 
-def does_not_fill(card: Card, path: Path, tree: Any, coverage: Coverage) -> CheckpointError:
-    """Build the error for a checkpoint that leaves encoder tensors without weights.
+def does_not_fill(
+    card: Card, path: Path, tree: Any, named: Named, coverage: Coverage, part: Part, layout: Layout, role: str
+) -> CheckpointError:
+    """Build the error for a checkpoint that leaves tensors of a part without weights.
 
-    It lists some of them and what was left over, then names what fits: another method's card, or another
-    container and prefix for this card, or says that the file is incomplete or another method's.
+    It lists some of them and what was left over, then names what fits: another method's card, another image
+    size, or another container and prefix for this card; or says that the file is incomplete or another method's.
     """
     total = len(coverage.missing) + len(coverage.wrong_shape) + len(coverage.filled)
     parts = []
@@ -32,27 +37,56 @@ def does_not_fill(card: Card, path: Path, tree: Any, coverage: Coverage) -> Chec
     if coverage.wrong_shape:
         shapes = [f"{name} {want} is {have}" for name, (want, have) in coverage.wrong_shape.items()]
         parts.append(f"wrong shape: {_some(shapes)}")
-    groups = [f"{group}.* ({count})" for group, count in Counter(coverage.unused).most_common()]
+    groups = [f"{group}.* ({count})" for group, count in Counter(unused(named, coverage.taken)).most_common()]
     parts.append(f"left over: {_some(groups) or 'nothing'}")
+    remedy = _other_size(coverage, part) or _other_card(card, tree, part) or _other_place(tree, part, layout)
     return CheckpointError(
-        f"{path.name} fills {len(coverage.filled)} of {total} tensors of '{card.name}'",
+        f"{path.name} fills {len(coverage.filled)} of {total} tensors of the {role} of '{card.name}'",
         "; ".join(parts),
-        what_fits(card, tree) or _page(card, "incomplete" if coverage.filled else "another method's"),
+        remedy or _page(card, "incomplete" if coverage.filled else "another method's"),
     )
 
 
-def what_fits(card: Card, tree: Any) -> str:
+def what_fits(card: Card, tree: Any, part: Part, layout: Layout) -> str:
     """Say which card, or which container and prefix of this card, a file fits; empty if none."""
+    return _other_card(card, tree, part) or _other_place(tree, part, layout)
+
+
+def _other_size(coverage: Coverage, part: Part) -> str:
+    """Recognise position embeddings of another image size as the only misfit."""
+    if coverage.missing or not isinstance(part, Encoder):
+        return ""
+    sides = {_side(have, part.patch_size) for name, (_, have) in coverage.wrong_shape.items() if "pos_embed" in name}
+    if len(sides) != 1 or len(coverage.wrong_shape) != 1 or None in sides:
+        return ""
+    return f"the file is for images of {sides.pop()} px: copy the card and set input.size to that"
+
+
+def _side(shape: Shape, patch_size: int) -> int | None:
+    places = shape[-2] - 1 if len(shape) > 1 else 0
+    side = math.isqrt(max(places, 0))
+    return side * patch_size if places > 0 and side * side == places else None
+
+
+def _other_card(card: Card, tree: Any, part: Part) -> str:
+    if not isinstance(part, Encoder) and card.encoder is not None:
+        return ""
     inside = containers(tree)
-    for name in card_names():
-        other = read_card(name)
-        named = inside.get(other.layout.container)
-        if name != card.name and other.weights.seed is None and named and _fits(other, named):
-            return f"the file fits the method '{name}': use that"
-    for keys, named in inside.items():
-        for prefix in _prefixes(named, len(_on_meta(card).expected())):
-            layout = card.layout.model_copy(update={"container": keys, "prefix": prefix})
-            if _fits(card.model_copy(update={"layout": layout}), named):
+    for other in map(read_card, card_names()):
+        if other.name == card.name or other.weights.seed is not None:
+            continue
+        layout = other.text.layout if other.encoder is None and other.text is not None else other.layout
+        named = inside.get(layout.container)
+        if named and any(name.startswith(layout.prefix) for name in named) and _fits(_built(other), layout, named):
+            return f"the file fits the method '{other.name}': use that"
+    return ""
+
+
+def _other_place(tree: Any, part: Part, layout: Layout) -> str:
+    expected = part.expected()
+    for keys, named in containers(tree).items():
+        for prefix in _prefixes(named, len(expected)):
+            if _fits(expected, layout.model_copy(update={"container": keys, "prefix": prefix}), named):
                 return (
                     f"it would fit with prefix '{prefix}' in container {list(keys)}: copy the card, set "
                     "layout.prefix and layout.container to these, and give the copy as the method"
@@ -64,20 +98,20 @@ def _page(card: Card, state: str) -> str:
     return f"the file is {state}: the official one is on {card.weights.page or card.code}"
 
 
-def _on_meta(card: Card) -> Encoder:
+def _built(card: Card) -> Mapping[str, Shape]:
     with torch.device("meta"):
-        return build_encoder(card)
+        return (build_tower(card) if card.encoder is None else build_encoder(card)).expected()
 
 
-def _fits(card: Card, named: Named) -> bool:
+def _fits(expected: Mapping[str, Shape], layout: Layout, named: Named) -> bool:
     try:
-        return cover(named, card.layout, _on_meta(card)).complete
+        return cover(named, layout, expected).complete
     except CheckpointError:
         return False
 
 
 def _prefixes(named: Named, expected: int) -> Iterator[str]:
-    """Yield the dotted prefixes that enough tensors share to fill an encoder, shortest first."""
+    """Yield the dotted prefixes that enough tensors share to fill a part, shortest first."""
     counts: Counter[str] = Counter()
     for name in named:
         parts = name.split(".")

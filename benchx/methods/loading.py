@@ -1,22 +1,22 @@
-"""Load a method's encoder strictly: every tensor comes from the checkpoint, or loading fails."""
+"""Load a method strictly: every tensor comes from its checkpoint, or loading fails."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchx.errors import CheckpointError
+from benchx.errors import WeightsMissing
 from benchx.methods.card import Card, read_card
-from benchx.methods.checkpoints import Named, load_tensor, open_container, read_file
-from benchx.methods.coverage import Coverage, cover
-from benchx.methods.diagnosis import does_not_fill, what_fits
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
-from benchx.methods.weights import default_root, find_checkpoint
+from benchx.methods.filling import Checkpoint, fill, open_checkpoint
+from benchx.methods.scorers import build_scorer
+from benchx.methods.text import build_tower
+from benchx.methods.text.tokenizer import LocalTokenizer
+from benchx.methods.weights import default_root, find_checkpoint, find_text_checkpoint
 
 
 def load(
@@ -24,38 +24,48 @@ def load(
     checkpoint: Path | str | None = None,
     device: str = "cpu",
     image_size: int | None = None,
+    *,
+    text: bool = True,
+    text_checkpoint: Path | str | None = None,
 ) -> Encoder:
-    """Load a pretrained encoder, in eval mode.
+    """Load a pretrained method, in eval mode.
 
     Args:
         method: a card, its name, or a card file.
         checkpoint: the official file; without it the package or BENCHX_WEIGHTS is searched.
         device: where the encoder is wanted.
         image_size: side of the images in pixels; without it the card's.
+        text: whether the text side is wanted too, where the method has one.
+        text_checkpoint: the file of a text tower whose weights do not come with the method's own; without it
+            BENCHX_WEIGHTS is searched. Where it is not found, calls on text raise WeightsMissing.
 
     Raises:
         UsageError: no such method, or the method does not take this image size.
         WeightsMissing: no checkpoint was found.
-        CheckpointError: the checkpoint does not read, or does not fill the encoder.
+        CheckpointError: the checkpoint does not read, or does not fill the method.
     """
     card = method if isinstance(method, Card) else read_card(method)
-    path = find_checkpoint(card, Path(checkpoint) if checkpoint is not None else None, default_root())
-    encoder = filled_encoder(card, path).encoder if path is not None else random_encoder(card)
-    encoder.resize(image_size or card.input.size)
+    path = find_checkpoint(card, _path(checkpoint), default_root())
+    encoder = random_encoder(card) if path is None else filled(card, path, text, _path(text_checkpoint)).encoder
+    if card.input is not None:
+        encoder.resize(image_size or card.input.size)
     return encoder.to(device).eval()
 
 
 @dataclass(frozen=True)
 class Filled:
-    """An encoder with the weights of a file.
+    """A method with the weights of a file.
 
     Attributes:
-        dtypes: number of filled tensors by their data type in the file.
+        filled: number of tensors by part: "image encoder", "text tower", "scorer".
+        unused: number of the file's tensors that no part took, by the first two modules in their names.
+        dtypes: number of tensors taken by their data type in the file.
     """
 
     encoder: Encoder
-    coverage: Coverage
-    dtypes: dict[str, int]
+    filled: Mapping[str, int]
+    unused: Mapping[str, int]
+    dtypes: Mapping[str, int]
 
 
 def random_encoder(card: Card) -> Encoder:
@@ -66,53 +76,48 @@ def random_encoder(card: Card) -> Encoder:
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also reseed every GPU, which fork_rng(devices=[]) does not restore.
         torch.default_generator.manual_seed(card.weights.seed or 0)
-        return build_encoder(card)
+        encoder = build_encoder(card)
+    encoder.finish()
+    return encoder
 
 
-def filled_encoder(card: Card, path: Path) -> Filled:
-    """Build the encoder and fill it from a checkpoint; floating tensors become float32.
+def filled(card: Card, path: Path, text: bool = True, text_path: Path | None = None) -> Filled:
+    """Build a method and fill it from its checkpoint.
 
     Raises:
-        CheckpointError: the file does not read, leaves a tensor without weights, or holds NaN or inf.
+        CheckpointError: a file does not read, leaves a tensor without weights, or holds NaN or inf.
     """
-    tree = read_file(path)
-    named = _open(card, tree, path)
+    checkpoint = open_checkpoint(card, path)
+    counts = {}
     with torch.device("meta"):
         encoder = build_encoder(card)
-    coverage = cover(named, card.layout, encoder)
-    if not coverage.complete:
-        raise does_not_fill(card, path, tree, coverage)
-    dtypes: Counter[str] = Counter()
-    state = {}
-    for name, tensor in encoder.state_dict().items():
-        public = name.removeprefix("trunk.")
-        if public in coverage.filled:
-            found = load_tensor(named[coverage.filled[public]])
-            dtypes[str(found.dtype).removeprefix("torch.")] += 1
-            state[name] = _checked(found, tensor, coverage.filled[public], path)
-        else:
-            value = encoder.fresh.get(public, 0)
-            state[name] = torch.full(tensor.shape, value, dtype=tensor.dtype, device="cpu")
-    encoder.load_state_dict(state, assign=True)
-    return Filled(encoder, coverage, dict(dtypes))
+    if card.encoder is not None:
+        counts["image encoder"] = len(fill(encoder, card.layout, checkpoint, "image encoder").filled)
+    if text and card.text is not None:
+        counts |= _add_text(card, encoder, checkpoint, text_path)
+    if text and card.scorer is not None:
+        with torch.device("meta"):
+            scorer = build_scorer(card)
+        counts["scorer"] = len(fill(scorer, card.scorer.layout, checkpoint, "scorer").filled)
+        encoder.scorer = scorer
+    return Filled(encoder, counts, checkpoint.unused(), dict(checkpoint.dtypes))
 
 
-def _open(card: Card, tree: Any, path: Path) -> Named:
-    try:
-        return open_container(tree, card.layout.container, path)
-    except CheckpointError as error:
-        raise CheckpointError(error.what, error.why, what_fits(card, tree) or error.todo) from error
+def _add_text(card: Card, encoder: Encoder, checkpoint: Checkpoint, given: Path | None) -> dict[str, int]:
+    assert card.text is not None
+    encoder.tokenizer = LocalTokenizer(card.text.tokenizer, default_root())
+    if card.text.weights is not None:
+        try:
+            checkpoint = open_checkpoint(card, find_text_checkpoint(card, given, default_root()))
+        except WeightsMissing as error:
+            encoder.without_text = error
+            return {}
+    with torch.device("meta"):
+        tower = build_tower(card)
+    coverage = fill(tower, card.text.layout, checkpoint, "text tower")
+    encoder.text = tower
+    return {"text tower": len(coverage.filled)}
 
 
-def _checked(found: torch.Tensor, wanted: torch.Tensor, name: str, path: Path) -> torch.Tensor:
-    """Return a copy in the wanted type, so that the encoder does not depend on the mapped file."""
-    if found.is_floating_point() != wanted.is_floating_point():
-        raise CheckpointError(f"'{name}' in {path.name} is {found.dtype}", f"expected {wanted.dtype}", "")
-    copy = found.to(wanted.dtype, copy=True, memory_format=torch.contiguous_format)
-    if not torch.isfinite(copy).all():
-        raise CheckpointError(
-            f"'{name}' in {path.name} holds NaN or infinite weights",
-            "the training that wrote the file diverged, or the file is damaged",
-            "fetch the file again",
-        )
-    return copy
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)

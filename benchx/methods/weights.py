@@ -7,8 +7,11 @@ from pathlib import Path
 
 from benchx.digests import digest_file, digest_json
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.card import Card, PackageFile
+from benchx.methods.card import Card, PackageFile, Weights
 from benchx.resources import environment_folder
+
+TEXT_FOLDER = "text"
+"""Where the file of a text tower lies in the method's folder, if it comes from elsewhere."""
 
 
 def find_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -> Path | None:
@@ -27,19 +30,44 @@ def find_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -
             raise UsageError(f"'{card.name}' takes no checkpoint", "its weights are random", "leave it out")
         return None
     if given is not None:
-        if not given.is_file():
-            raise CheckpointError(f"no checkpoint {given}", "the file does not exist", "check the path")
-        return given
+        return _given(given)
     if card.weights.package is not None:
         return _in_package(card, card.weights.package)
     places = [weights_root / card.name, weights_root] if weights_root is not None else []
-    for file in (place / name for place in places for name in card.weights.files):
+    return _search(card, card.weights, places, card.name)
+
+
+def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -> Path:
+    """Return the file of a text tower whose weights do not come with the method's own.
+
+    In turn: the file that was given; `<root>/<method>/text/<file>` and `<root>/<method>/<file>`.
+
+    Raises:
+        CheckpointError: the given file does not exist.
+        WeightsMissing: no file was found; says its name, where it comes from and its licence.
+    """
+    assert card.text is not None
+    assert card.text.weights is not None
+    if given is not None:
+        return _given(given)
+    places = [weights_root / card.name / TEXT_FOLDER, weights_root / card.name] if weights_root is not None else []
+    return _search(card, card.text.weights, places, f"{card.name} (text)")
+
+
+def _given(path: Path) -> Path:
+    if not path.is_file():
+        raise CheckpointError(f"no checkpoint {path}", "the file does not exist", "check the path")
+    return path
+
+
+def _search(card: Card, weights: Weights, places: list[Path], name: str) -> Path:
+    for file in (place / name for place in places for name in weights.files):
         if file.is_file():
             return file
-    where = f"not in {weights_root}" if weights_root is not None else "no weights root is set"
+    where = f"not in {places[0]}" if places else "no weights root is set"
     raise WeightsMissing(
-        f"no weights for '{card.name}': {' or '.join(card.weights.files)}",
-        f"licence: {card.licence}; from {card.weights.page}",
+        f"no weights for '{name}': {' or '.join(weights.files)}",
+        f"licence: {card.licence}; from {weights.page}",
         f"{where}; get it, then --checkpoint {card.name}=FILE, or put it into BENCHX_WEIGHTS",
     )
 
@@ -65,4 +93,5 @@ def weights_digest(card: Card, path: Path | None) -> str:
     """Return the sha256 that names a method's weights: of the file, or of encoder and seed if random."""
     if path is not None:
         return digest_file(path)
-    return digest_json(["random", card.encoder.model_dump(mode="json"), card.weights.seed])
+    encoder = card.encoder.model_dump(mode="json") if card.encoder is not None else None
+    return digest_json(["random", encoder, card.weights.seed])

@@ -14,7 +14,7 @@ from benchx.methods.checking import check, grating_image
 def test_the_packaged_weights_pass():
     report = check("imagenet-efficientnet-lite0")
     assert report.official is True
-    assert (report.filled, report.missing, report.dim) == (294, 0, 1280)
+    assert (report.filled, report.dim) == ({"image encoder": 294}, 1280)
     assert report.unused == {"_fc": 2}
     # 4 652 008 of the published network less its classifier.
     assert report.parameters == 4_652_008 - 1_281_000
@@ -24,14 +24,14 @@ def test_the_packaged_weights_pass():
 
 def test_a_random_twin_passes_without_a_file():
     report = check("random-efficientnet-lite0")
-    assert (report.checkpoint, report.official, report.filled) == (None, None, 0)
+    assert (report.checkpoint, report.official, report.filled) == (None, None, {})
     assert report.parameters == 4_652_008 - 1_281_000
 
 
 def test_tensors_that_start_afresh_are_named(tmp_path):
     report = check("mrm", saved(tmp_path / "MRM.pth", hollow_tensors("mrm"), ("model",)))
     assert report.fresh == ("fc_norm.weight", "fc_norm.bias")
-    assert report.filled == 148
+    assert report.filled == {"image encoder": 148}
 
 
 def test_a_checkpoint_that_does_not_fill_is_an_error(tmp_path):

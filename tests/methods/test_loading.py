@@ -13,7 +13,7 @@ from official_files import certificate, hollow_tensors, saved
 from benchx.errors import CheckpointError, UsageError
 from benchx.methods import load
 from benchx.methods.card import read_card
-from benchx.methods.loading import filled_encoder
+from benchx.methods.loading import filled
 
 MODEL = ("model",)
 
@@ -51,16 +51,16 @@ def test_what_is_left_over_is_counted_by_group(tmp_path, medklip):
         "module.text.embeddings.position_ids": torch.arange(3),
         "logit_scale": torch.tensor(1.0),
     }
-    filled = filled_encoder(read_card("medklip"), saved(tmp_path / "x.pth", {**medklip, **beside}, MODEL))
-    assert filled.coverage.unused == {"module.decoder": 2, "logit_scale": 1}
-    assert filled.dtypes == {"float32": 219, "int64": 43}
+    found = filled(read_card("medklip"), saved(tmp_path / "x.pth", {**medklip, **beside}, MODEL))
+    assert found.unused == {"module.decoder": 2, "logit_scale": 1}
+    assert found.dtypes == {"float32": 219, "int64": 43}
 
 
 def test_half_precision_weights_become_float32_and_are_counted(tmp_path, medklip):
     half = {name: value.half() if value.is_floating_point() else value for name, value in medklip.items()}
-    filled = filled_encoder(read_card("medklip"), saved(tmp_path / "x.pth", half, MODEL))
-    assert filled.dtypes == {"float16": 219, "int64": 43}
-    assert {value.dtype for value in filled.encoder.parameters()} == {torch.float32}
+    found = filled(read_card("medklip"), saved(tmp_path / "x.pth", half, MODEL))
+    assert found.dtypes == {"float16": 219, "int64": 43}
+    assert {value.dtype for value in found.encoder.parameters()} == {torch.float32}
 
 
 def test_batch_counters_may_be_absent(tmp_path, medklip):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
-from benchx.errors import UsageError, unknown_name
+from benchx.methods.building import build
 from benchx.methods.card import Card
+from benchx.methods.encoders.absent import TextOnly
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.encoders.efficientnet import efficientnet_lite0
 from benchx.methods.encoders.resnet import resnet50
@@ -26,27 +25,15 @@ def build_encoder(card: Card) -> Encoder:
     Raises:
         UsageError: no such encoder, or an argument that it does not take.
     """
-    if card.encoder.name not in ENCODERS:
-        raise unknown_name("encoder", card.encoder.name, ENCODERS)
-    build = ENCODERS[card.encoder.name]
-    try:
-        return build(
-            pooling=card.pooling,
-            channels=card.input.channels,
-            image_size=card.input.size,
-            **card.encoder.arguments,
-        )
-    except (ValidationError, TypeError) as error:
-        raise _misfit(card, error) from error
-
-
-def _misfit(card: Card, error: ValidationError | TypeError) -> UsageError:
-    why = str(error)
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        why = f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
-    return UsageError(
-        f"the card '{card.name}' does not fit the encoder '{card.encoder.name}'",
-        why,
-        "mend encoder.arguments or pooling in the card",
+    if card.encoder is None:
+        return TextOnly(card.name)
+    spec = card.images
+    return build(
+        card.name,
+        "encoder",
+        card.encoder,
+        ENCODERS,
+        pooling=card.pooling,
+        channels=spec.channels,
+        image_size=spec.size,
     )

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
-from benchx.errors import UsageError
+from benchx.errors import BenchxError, UsageError
+from benchx.methods.parts import Part
+from benchx.methods.text.base import TextFeatures, TextTower
+
+if TYPE_CHECKING:
+    from benchx.methods.scorers.base import Scorer
+    from benchx.methods.text.tokenizer import LocalTokenizer
 
 
 @dataclass(frozen=True)
@@ -29,27 +36,32 @@ class Features:
     strides: tuple[int, ...]
 
 
-class Encoder(nn.Module, ABC):
-    """A pretrained image encoder; images are float32 [B, channels, S, S], normalised as the card says.
+class Encoder(Part, ABC):
+    """A pretrained image encoder, with its text side where the method has one and it was loaded.
 
-    The library's network is `trunk`; its tensors keep the library's names, without that word, in cards
-    and reports. Everything is differentiable.
+    Images are float32 [B, channels, S, S], normalised as the card says. Everything is differentiable.
 
     Attributes:
         dim: width of the pooled features.
         image_size: side of the images in pixels.
         patch_size: side of the smallest image that gives one feature, in pixels.
-        fresh: tensors that the method does not take from its checkpoint, with their constant value.
         projection: from pooled features to the space shared with text, [B, dim] -> [B, P].
         token_projection: the same for tokens, [B, T, D] -> [B, T, P].
+        text: the text tower.
+        scorer: the method's similarity of images and texts.
+        tokenizer: from texts to the tower's tokens.
+        without_text: why the method's text tower is not there.
     """
 
     def __init__(self, *, dim: int, channels: int, image_size: int, patch_size: int) -> None:
         super().__init__()
         self.dim, self.channels, self.image_size, self.patch_size = dim, channels, image_size, patch_size
-        self.fresh: Mapping[str, float] = {}
         self.projection: nn.Module | None = None
         self.token_projection: nn.Module | None = None
+        self.text: TextTower | None = None
+        self.scorer: Scorer | None = None
+        self.tokenizer: LocalTokenizer | None = None
+        self.without_text: BenchxError | None = None
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return the pooled features, [B, dim], by the shortest way.
@@ -61,7 +73,7 @@ class Encoder(nn.Module, ABC):
         return self._pooled(images)
 
     def encode(self, images: torch.Tensor) -> Features:
-        """Return pooled features, tokens and maps.
+        """Return pooled features, tokens and maps, all from one forward pass.
 
         Raises:
             UsageError: the images do not fit the encoder.
@@ -89,6 +101,78 @@ class Encoder(nn.Module, ABC):
             raise UsageError("the method does not project tokens", "", "use features.tokens")
         return self.token_projection(features.tokens)
 
+    def encode_tokens(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None) -> torch.Tensor:
+        """Return the embeddings of tokenised texts in the space shared with images, [B, P], not normalised.
+
+        Args:
+            input_ids: int64 [B, T].
+            attention_mask: [B, T], 1 for tokens and 0 for padding; without it, as the method's tokenizer pads.
+
+        Raises:
+            UsageError: the method has no text tower.
+            WeightsMissing: its weights are not there.
+        """
+        return self.read_tokens(input_ids, attention_mask).embedding
+
+    def read_tokens(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        continued: torch.Tensor | None = None,
+    ) -> TextFeatures:
+        """Return all that the text tower says of tokenised texts.
+
+        Args:
+            continued: bool [B, T], tokens that go on a word; towers that sum the pieces of a word need it. Without
+                it every token is a word.
+
+        Raises:
+            UsageError: the method has no text tower.
+            WeightsMissing: its weights are not there.
+        """
+        return self._tower()(input_ids, attention_mask, continued)
+
+    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
+        """Tokenise texts with the method's tokenizer and read them.
+
+        Raises:
+            UsageError: the method has no text tower.
+            WeightsMissing: its weights or its tokenizer's files are not there.
+        """
+        tower = self._tower()
+        assert self.tokenizer is not None
+        tokens = self.tokenizer(texts)
+        device = next(tower.parameters()).device
+        return tower(*(part.to(device) for part in (tokens.ids, tokens.mask, tokens.continued)))
+
+    def similarity(self, images: Features, text: TextFeatures | torch.Tensor) -> torch.Tensor:
+        """Return the method's own similarity of images and texts, [B, B'].
+
+        Args:
+            images: of `encode`.
+            text: of `read_tokens` or `encode_text`; or embeddings [B', P] of `encode_tokens`, for which a method
+                that also compares words compares the whole texts only.
+
+        Raises:
+            UsageError: the method compares no images with texts.
+        """
+        if self.scorer is None:
+            raise self.without_text or UsageError(
+                "the method does not compare images with texts",
+                "it has no text side, or was loaded without it",
+                "use a method with a text tower",
+            )
+        return self.scorer(self, images, text if isinstance(text, TextFeatures) else TextFeatures(text, text))
+
+    def _tower(self) -> TextTower:
+        if self.text is None:
+            raise self.without_text or UsageError(
+                "the method has no text tower",
+                "it reads no text, or was loaded without it",
+                "use a method with a text tower; benchx list methods --long shows them",
+            )
+        return self.text
+
     def resize(self, image_size: int) -> None:
         """Take images of another side from now on.
 
@@ -102,11 +186,6 @@ class Encoder(nn.Module, ABC):
                 f"use at least {self.patch_size} px",
             )
         self.image_size = image_size
-
-    def expected(self) -> dict[str, tuple[int, ...]]:
-        """Return the tensors that a checkpoint must fill, name without `trunk.` -> shape."""
-        names = ((name.removeprefix("trunk."), value) for name, value in self.state_dict().items())
-        return {name: tuple(value.shape) for name, value in names if name not in self.fresh}
 
     @abstractmethod
     def _pooled(self, images: torch.Tensor) -> torch.Tensor: ...

@@ -1,0 +1,24 @@
+"""Scorers by name; a card names one and gives the builder's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchx.methods.building import build
+from benchx.methods.card import Card
+from benchx.methods.scorers.base import Scorer
+from benchx.methods.scorers.cosine import cosine
+
+SCORERS: dict[str, Callable[..., Scorer]] = {
+    "cosine": cosine,
+}
+
+
+def build_scorer(card: Card) -> Scorer:
+    """Build the scorer that a card names.
+
+    Raises:
+        UsageError: no such scorer, or an argument that it does not take.
+    """
+    assert card.scorer is not None
+    return build(card.name, "scorer", card.scorer, SCORERS)

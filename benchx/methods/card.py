@@ -112,8 +112,10 @@ class Layout(BaseModel):
         prefix: taken off the front of every name; names without it are not this part's.
         rename: ordered [regular expression, replacement] pairs, applied to what is left of each name.
         join: tensors that are concatenated; after renaming.
-        lead: encoder tensors that have leading axes of length one which the file's do not have.
-        transpose: encoder matrices that the file holds transposed.
+        lead: tensors that have leading axes of length one which the file's do not have.
+        transpose: matrices that the file holds transposed.
+        tied: [name, other name] pairs, both after renaming: the official code holds the two as one tensor, and the
+            last one that it loads, the other, counts where the file has it.
     """
 
     model_config = FROZEN
@@ -124,6 +126,7 @@ class Layout(BaseModel):
     join: tuple[Join, ...] = ()
     lead: tuple[str, ...] = ()
     transpose: tuple[str, ...] = ()
+    tied: tuple[tuple[str, str], ...] = ()
 
     @field_validator("rename")
     @classmethod

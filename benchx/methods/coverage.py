@@ -77,6 +77,9 @@ def unused(named: Named, taken: Collection[str]) -> dict[str, int]:
 
 
 def _sources(name: str, sources: Mapping[str, str], layout: Layout) -> tuple[str, ...]:
+    tied = dict(layout.tied).get(name)
+    if tied is not None and tied in sources:
+        return (sources[tied],)
     if name in sources:
         return (sources[name],)
     for join in layout.join:

@@ -8,8 +8,11 @@ from typing import Any
 
 import torch
 
+from benchx.methods.keyed_init import keyed_tensor
+
 CERTIFICATES = Path(__file__).parents[1] / "certificates"
 SHARED = Path(__file__).parents[3] / "shared"
+PARITY = SHARED / "parity"
 
 
 def certificate(method: str) -> dict[str, Any]:
@@ -32,3 +35,16 @@ def saved(path: Path, tensors: dict[str, Any], container: tuple[str, ...] = (), 
         whole = {key: whole, **beside}
     torch.save(whole, path)
     return path
+
+
+def manifest(method: str) -> dict[str, Any]:
+    """What is known of a method's official checkpoint: `tensors`, `container`, `known_extra_in_official`, ..."""
+    return json.loads((PARITY / "manifests" / f"{method.replace('-', '_')}.json").read_text())
+
+
+def official_file(folder: Path, method: str) -> Path:
+    """The file as published, with keyed weights: every tensor, the known extra ones, an optimizer beside them."""
+    facts = manifest(method)
+    extra = facts.get("known_extra_in_official", {})
+    tensors = {name: keyed_tensor(name, shape) for name, shape in {**facts["tensors"], **extra}.items()}
+    return saved(folder / f"{method}.pth", tensors, tuple(facts["container"]), optimizer={"state": {}}, epoch=1)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from keyed_init_rule import keyed_tensor, seeded_images
 from official_files import CERTIFICATES, certificate, saved
 
 from benchx.methods import load
 from benchx.methods.encoders.base import Encoder
+from benchx.methods.keyed_init import keyed_tensor, seeded_images
 
 TOLERANCE = 1e-5
 QUICK = {"medklip", "imagenet-resnet50"}

@@ -7,7 +7,6 @@ import timm
 import torch
 import torchvision
 from efficientnet_lite_pytorch import EfficientNet
-from keyed_init_rule import seeded_images
 from torch.nn import functional
 
 from benchx.errors import UsageError
@@ -15,6 +14,7 @@ from benchx.methods import load
 from benchx.methods.card import Card, EncoderChoice, read_card
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
+from benchx.methods.keyed_init import seeded_images
 from benchx.methods.weights import find_checkpoint
 
 

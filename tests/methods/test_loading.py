@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from keyed_init_rule import keyed_tensor
 from official_files import certificate, hollow_tensors, saved
 
 from benchx.errors import CheckpointError, UsageError
 from benchx.methods import load
 from benchx.methods.card import read_card
+from benchx.methods.keyed_init import keyed_tensor
 from benchx.methods.loading import filled
 
 MODEL = ("model",)

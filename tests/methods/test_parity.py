@@ -2,69 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
-import json
-from collections.abc import Callable
+import pkgutil
 from types import ModuleType
-from typing import Any
 
 import numpy as np
+import parity_checks
 import pytest
 import torch
-from keyed_init_rule import keyed_tensor, seeded_images
-from official_files import SHARED, certificate, saved
+from official_files import PARITY, manifest, official_file
+from parity_checks.run import Check, Run
 
 from benchx.methods import load
-from benchx.methods.encoders.base import Encoder, Features
+from benchx.methods.keyed_init import keyed_tensor, seeded_images
 
-PARITY = SHARED / "parity"
 TOLERANCE = 1e-5
 
 pytestmark = pytest.mark.skipif(not PARITY.is_dir(), reason="../shared/parity is not there")
 
-Check = Callable[[Encoder, Features], torch.Tensor]
-CHECKS: dict[str, dict[str, Check]] = {
-    "medklip": {
-        "pooled_layer3": lambda encoder, found: found.pooled,
-        "map_slice": lambda encoder, found: found.maps[2][:, :4],
-        "patch_emb_mean": lambda encoder, found: encoder.project_tokens(found).mean(1),
-        "patch_emb_first": lambda encoder, found: encoder.project_tokens(found)[:, 0],
-        "patch_emb_last": lambda encoder, found: encoder.project_tokens(found)[:, -1],
-    },
-    "gloria": {
-        "pooled": lambda encoder, found: found.pooled,
-        "proj_global": lambda encoder, found: encoder.project(found),
-        "local_map_mean": lambda encoder, found: found.tokens.mean(1),
-        "local_emb_mean": lambda encoder, found: encoder.project_tokens(found).mean(1),
-        "local_emb_slice": lambda encoder, found: (
-            encoder.project_tokens(found).transpose(1, 2).unflatten(2, (19, 19))[:, :4]
-        ),
-        "pooled_no_upsample": lambda encoder, found: found.maps[3].mean((2, 3)),
-    },
-    "mrm": {
-        "pooled": lambda encoder, found: found.pooled,
-        "pooled_readme": lambda encoder, found: found.pooled,
-        "tokens_prenorm_mean": lambda encoder, found: found.tokens[:, 1:].mean(1),
-        "tokens_slice": lambda encoder, found: found.tokens[:, :, :4],
-        "block3_patch_mean": lambda encoder, found: found.maps[0].mean((2, 3)),
-        "block5_patch_mean": lambda encoder, found: found.maps[1].mean((2, 3)),
-        "block7_patch_mean": lambda encoder, found: found.maps[2].mean((2, 3)),
-        "block11_patch_mean": lambda encoder, found: found.maps[3].mean((2, 3)),
-    },
-    "imagenet-resnet50": {
-        "pooled": lambda encoder, found: found.pooled,
-        "layer1_mean": lambda encoder, found: found.maps[0].mean((2, 3)),
-        "layer2_mean": lambda encoder, found: found.maps[1].mean((2, 3)),
-        "layer3_mean": lambda encoder, found: found.maps[2].mean((2, 3)),
-        "layer4_mean": lambda encoder, found: found.maps[3].mean((2, 3)),
-        "map_slice": lambda encoder, found: found.maps[3][:, :4],
-    },
-    "imagenet-vit-b16": {
-        "pooled": lambda encoder, found: found.pooled,
-        "patch_mean": lambda encoder, found: found.tokens[:, 1:].mean(1),
-        "tokens_slice": lambda encoder, found: found.tokens[:, :, :4],
-    },
-}
+
+def all_checks() -> dict[str, dict[str, Check]]:
+    found: dict[str, dict[str, Check]] = {}
+    for module in pkgutil.iter_modules(parity_checks.__path__):
+        for method, checks in getattr(importlib.import_module(f"parity_checks.{module.name}"), "CHECKS", {}).items():
+            found.setdefault(method, {}).update(checks)
+    return found
+
+
+CHECKS = all_checks()
 
 
 @pytest.fixture(scope="module")
@@ -77,39 +43,27 @@ def keyed_init() -> ModuleType:
     return module
 
 
-def manifest(method: str) -> dict[str, Any]:
-    return json.loads((PARITY / "manifests" / f"{method.replace('-', '_')}.json").read_text())
-
-
 @pytest.mark.parametrize("method", CHECKS)
 def test_our_keyed_init_rule_is_theirs(keyed_init, method):
     facts = manifest(method)
-    for name in list(certificate(method)["tensors"])[::9]:
+    kinds: dict[str, str] = {}
+    for name in facts["tensors"]:
+        kinds.setdefault(name.rsplit(".", 1)[-1], name)
+    for name in kinds.values():
         shape = facts["tensors"][name]
-        theirs = keyed_init.keyed_array(name, shape, facts["dtypes"].get(name, "float32"))
-        assert np.array_equal(keyed_tensor(name, shape).numpy(), theirs)
+        theirs = keyed_init.keyed_array(name, shape, facts.get("dtypes", {}).get(name, "float32"))
+        assert np.array_equal(keyed_tensor(name, shape).numpy(), theirs), name
     assert np.array_equal(seeded_images(32).numpy(), keyed_init.seeded_input(32))
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # keyed_init leaves its manifest open
 @pytest.mark.parametrize("method", CHECKS)
-def test_the_whole_official_checkpoint(tmp_path, keyed_init, method):
+def test_the_whole_official_checkpoint(tmp_path, method):
     """The file as published: every tensor, the known extra buffers, and an optimizer beside the weights."""
-    facts = manifest(method)
-    tensors = keyed_init.checkpoint_from_manifest(PARITY / "manifests" / f"{method.replace('-', '_')}.json")
-    for key in facts["container"]:
-        tensors = tensors[key]
-    for name, shape in facts.get("known_extra_in_official", {}).items():
-        tensors[name] = torch.arange(shape[-1]).expand(shape)
-    beside = {"optimizer": {"state": {0: {"exp_avg": torch.ones(3)}}}, "epoch": 1}
-    path = saved(tmp_path / "official.pth", tensors, tuple(facts["container"]), **beside)
-    del tensors
-    encoder = load(method, path)
     expected = np.load(PARITY / "expected" / f"{method.replace('-', '_')}.npz")
+    run = Run(load(method, official_file(tmp_path, method)), expected)
     with torch.inference_mode():
-        found = encoder.encode(seeded_images(224))
-        for name, value in CHECKS[method].items():
-            ours, theirs = value(encoder, found).numpy(), expected[name]
-            assert ours.shape == theirs.shape
+        for name, check in CHECKS[method].items():
+            ours, theirs = check(run).numpy(), expected[name]
+            assert ours.shape == theirs.shape, name
             assert np.abs(ours - theirs).max() / np.abs(theirs).max() < TOLERANCE, name

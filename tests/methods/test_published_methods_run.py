@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from keyed_init_rule import keyed_tensor
 from official_files import certificate, saved
 
 import benchx
 from benchx.methods.card import read_card
+from benchx.methods.keyed_init import keyed_tensor
 from benchx.phantom.writers import write
 
 pytestmark = pytest.mark.slow

@@ -20,23 +20,43 @@ ADDITIVE = (
     "cls_token",
     "class_embedding",
     "mask_token",
+    "relative_position_bias_table",
+    "token_type_embeddings",
+    "modality_type_embeddings",
+    "type_embed",
+    "pseudo_vision_token_pool",
+    "pseudo_language_token_pool",
 )
+"""Names of tensors that are added to others, and drawn small as biases are."""
 
 
 def keyed_tensor(name: str, shape: Sequence[int]) -> torch.Tensor:
-    """Return the tensor of a name: integers for counters, else scaled normal draws seeded by crc32(name)."""
+    """Return the tensor of a name: indices for integer buffers, else scaled normal draws seeded by crc32(name)."""
     if name.endswith("num_batches_tracked"):
         return torch.zeros(tuple(shape), dtype=torch.int64)
+    if name.endswith("position_ids"):
+        return torch.arange(shape[-1]).expand(tuple(shape)).clone()
+    if name.endswith("relative_position_index"):
+        return window_index(math.isqrt(shape[0]))
     draws = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(tuple(shape), dtype=np.float32)
     return torch.from_numpy(np.asarray(_scaled(name, np.asarray(draws)), dtype=np.float32))
+
+
+def window_index(window: int) -> torch.Tensor:
+    """Return Swin's table index of every pair of places in a window, int64 [window^2, window^2]."""
+    places = torch.cartesian_prod(torch.arange(window), torch.arange(window))
+    rows, columns = (places[:, None] - places[None, :] + window - 1).unbind(-1)
+    return rows * (2 * window - 1) + columns
 
 
 def _scaled(name: str, draws: np.ndarray) -> np.ndarray:
     if name.endswith("running_var"):
         return 1 + 0.1 * np.abs(draws)
+    if draws.ndim == 0:
+        return 1 + 0.1 * draws
     if name.endswith(("running_mean", "bias")) or any(part in name for part in ADDITIVE):
         return 0.1 * draws
-    if draws.ndim < 2:
+    if draws.ndim == 1:
         return 1 + 0.1 * draws
     return draws / math.sqrt(math.prod(draws.shape[1:]))
 

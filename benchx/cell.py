@@ -14,17 +14,19 @@ import numpy as np
 import torch
 
 import benchx
+from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
 from benchx.features import extract, feature_folder
 from benchx.images.spec import InputSpec
 from benchx.planning import Cell, method_digest
-from benchx.protocols import Finetune, Frozen
+from benchx.protocols import Finetune, Frozen, read_protocol
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
 from benchx.tasks import classification
 from benchx.tasks.finetuned import finetuned_fit
 from benchx.tasks.frozen import frozen_fit
 from benchx.tasks.predictions import Outcome
+from benchx.training.precision import resolve_precision
 from benchx.workspace import Workspace, input_spec
 
 
@@ -66,20 +68,18 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
 def _adapt(problem: classification.Problem, workspace: Workspace, key: str) -> Outcome:
     """Apply the cell's protocol."""
     cell = problem.cell
-    protocol = cell.settings["protocol"]
+    protocol = read_protocol(cell.settings["protocol"])
     stage = workspace.progress.stage
-    if protocol["kind"] == "frozen":
-        frozen = Frozen.model_validate(protocol)
-        features = frozen_features(cell, frozen, workspace)
-        fit = frozen_fit(features, frozen, workspace.device)
+    if isinstance(protocol, Frozen):
+        features = frozen_features(cell, protocol, workspace)
+        fit = frozen_fit(features, protocol, workspace.device)
         return classification.run(problem, fit, stage(f"{cell.label}: heads"))
-    tuned = Finetune.model_validate(protocol)
-    spec = _input(cell, tuned, workspace)
+    spec = _input(cell, protocol, workspace)
     fit = finetuned_fit(
         lambda: workspace.load_encoder(cell.method, spec.size),
         workspace.dataset(cell.reading).pixels,
         spec,
-        tuned,
+        protocol,
         device=workspace.device,
         work=workspace.store.work / key,
         advance=lambda fold: stage(f"{cell.label}: fold {fold}, epochs"),
@@ -96,8 +96,7 @@ def cell_feature_folder(cell: Cell, protocol: Frozen, workspace: Workspace) -> P
         weights=weights.digest,
         pixels=workspace.dataset(cell.reading).pixels.digest,
         spec=_input(cell, protocol, workspace),
-        device=workspace.device,
-        batch=protocol.feature_batch,
+        execution=resolve_execution(protocol, workspace.device),
     )
 
 
@@ -109,8 +108,7 @@ def frozen_features(cell: Cell, protocol: Frozen, workspace: Workspace) -> np.nd
         workspace.dataset(cell.reading).pixels,
         spec,
         cell_feature_folder(cell, protocol, workspace),
-        device=workspace.device,
-        batch=protocol.feature_batch,
+        execution=resolve_execution(protocol, workspace.device),
         advance=workspace.progress.stage(f"{cell.method} / {cell.dataset}: features"),
     )
 
@@ -140,6 +138,7 @@ def make_record(
         unit=samples.unit if samples else None,
         unreadable=len(dataset.unreadable) if dataset else 0,
         shared_units=len(split.shared) if split else 0,
+        **(_computing(cell, workspace) if state == "done" else {}),
         benchx=benchx.__version__,
         packages=package_versions(),
         commit=git_commit(),
@@ -166,6 +165,17 @@ def make_record(
 
 def _input(cell: Cell, protocol: Frozen | Finetune, workspace: Workspace) -> InputSpec:
     return input_spec(workspace.weights(cell.method).card, protocol.input, cell.settings["short_side"])
+
+
+def _computing(cell: Cell, workspace: Workspace) -> dict[str, Any]:
+    """Return what a record says of the encoder's input and of how it was run."""
+    protocol = read_protocol(cell.settings["protocol"])
+    return {
+        "preprocessing": protocol.input.preprocessing,
+        "input": _input(cell, protocol, workspace).model_dump(mode="json"),
+        "precision": resolve_precision(workspace.device, protocol.precision),
+        "compiled": isinstance(protocol, Frozen) and resolve_execution(protocol, workspace.device).compiled,
+    }
 
 
 def _device_name(device: str) -> str:

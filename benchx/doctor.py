@@ -43,7 +43,7 @@ def _dataset(name: str, data_root: Path | None) -> str:
 
 
 def _methods(weights_root: Path | None) -> dict[str, str]:
-    from benchx.methods.card import card_names, read_card
+    from benchx.methods.cards.reading import card_names, read_card
     from benchx.methods.weights import find_checkpoint
 
     found = {}

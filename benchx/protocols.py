@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, model_validator
 
-from benchx.images.spec import Augmentation
+from benchx.images.spec import Augmentation, InputSpec, Interpolation, Resize
+
+Precision = Literal["auto", "fp32", "bf16"]
 
 
 class Strict(BaseModel):
@@ -15,16 +17,52 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class InputRule(Strict):
-    """How images are brought to the encoder.
+class CardInput(Strict):
+    """Images are brought to each encoder as its card says: the method's official preprocessing.
 
     Attributes:
-        preprocessing: `card` = the method's official resize rule, statistics and channels.
         size: side in pixels; null = the card's. Another size scales the card's resize in proportion.
     """
 
     preprocessing: Literal["card"]
     size: int | None = Field(default=None, ge=32)
+
+
+class SuiteInput(Strict):
+    """Images are brought to every encoder in the same way; only the number of channels is the card's.
+
+    Attributes:
+        size, resize, resize_to, interpolation: see `benchx.images.spec.InputSpec`.
+        mean, std: of the image scaled to [0, 1], for all channels.
+    """
+
+    preprocessing: Literal["suite"]
+    size: int = Field(ge=32)
+    resize: Resize
+    resize_to: int | None = None
+    interpolation: Interpolation
+    mean: FiniteFloat
+    std: FiniteFloat = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        self.spec(channels=1)
+        return self
+
+    def spec(self, channels: Literal[1, 3]) -> InputSpec:
+        """Return the rule as the input of an encoder of so many channels."""
+        return InputSpec(
+            size=self.size,
+            resize=self.resize,
+            resize_to=self.resize_to,
+            interpolation=self.interpolation,
+            mean=(self.mean,),
+            std=(self.std,),
+            channels=channels,
+        )
+
+
+InputRule = Annotated[CardInput | SuiteInput, Field(discriminator="preprocessing")]
 
 
 class Frozen(Strict):
@@ -38,6 +76,9 @@ class Frozen(Strict):
             trained count, the strength is chosen by cross-validation inside train.
         inner_folds: folds of that cross-validation, grouped by patient.
         feature_batch: images per forward pass.
+        precision: of the encoder's forward pass. `auto` = bf16 where the GPU has it, else fp32; `bf16` is an error
+            where the device has none.
+        compile: compile the encoder on a GPU; elsewhere it is run as it is. The record says what was done.
     """
 
     kind: Literal["frozen"]
@@ -46,6 +87,8 @@ class Frozen(Strict):
     min_validation_positives: int = Field(ge=1)
     inner_folds: int = Field(ge=2)
     feature_batch: int = Field(ge=1)
+    precision: Precision
+    compile: bool = False
 
 
 class Finetune(Strict):
@@ -59,7 +102,7 @@ class Finetune(Strict):
         warmup_fraction: share of all steps.
         clip_norm: gradient norm limit.
         patience: epochs without a strictly better validation score before stopping.
-        precision: `auto` = bf16 where the GPU has it, else fp32.
+        precision: as in `Frozen`.
     """
 
     kind: Literal["finetune"]
@@ -73,7 +116,13 @@ class Finetune(Strict):
     warmup_fraction: float = Field(ge=0, lt=1)
     clip_norm: float = Field(gt=0)
     patience: int = Field(ge=1)
-    precision: Literal["auto", "fp32", "bf16"]
+    precision: Precision
 
 
 Protocol = Annotated[Frozen | Finetune, Field(discriminator="kind")]
+
+
+def read_protocol(settings: dict[str, Any]) -> Frozen | Finetune:
+    """Return the protocol that a cell's settings hold as JSON-able values."""
+    protocol: Frozen | Finetune = TypeAdapter(Protocol).validate_python(settings)
+    return protocol

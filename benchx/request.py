@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchx.errors import BenchxError, DataMissing, UsageError, WeightsMissing
 from benchx.planning import Cell, plan
-from benchx.protocols import InputRule
+from benchx.protocols import read_protocol
 from benchx.suites import Suite, read_suite
 from benchx.workspace import Workspace, input_spec
 
 if TYPE_CHECKING:
-    from benchx.methods.card import Card
+    from benchx.methods.cards.schema import Card
 
 
 Name = TypeVar("Name")
@@ -49,7 +49,7 @@ def request(
     Raises:
         UsageError: a name is unknown (the nearest is suggested) or nothing is left.
     """
-    from benchx.methods.card import read_card
+    from benchx.methods.cards.reading import read_card
 
     if not methods:
         raise UsageError("no method was named", "a run is of one method or more", "give --method NAME")
@@ -85,7 +85,7 @@ def check_names(asked: Request, workspace: Workspace) -> None:
             if not path.exists():
                 raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
     for cell in asked.cells:
-        rule = InputRule.model_validate(cell.settings["protocol"]["input"])
+        rule = read_protocol(cell.settings["protocol"]).input
         input_spec(asked.cards[cell.method], rule, cell.settings["short_side"])
     readings = sorted({cell.reading for cell in asked.cells}, key=lambda reading: reading.dataset)
     for reading in readings:

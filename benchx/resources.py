@@ -1,4 +1,4 @@
-"""Where suite files and method cards are read from, and the folders that the environment names."""
+"""Where suite files, method cards and certificates are read from, and the folders that the environment names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
+_IN_REPOSITORY = {"certificates": "tests/certificates"}
 
 
 def resource_dir(kind: str) -> Path:
     """Return the folder of one kind of resource.
 
     Args:
-        kind: `suites` or `baselines`.
+        kind: `suites`, `baselines` or `certificates`.
 
     Returns:
         The package data when installed from a wheel, else the repository's own folder.
@@ -20,7 +21,7 @@ def resource_dir(kind: str) -> Path:
     packaged = _PACKAGE / "_resources" / kind
     if packaged.is_dir():
         return packaged
-    return _PACKAGE.parent / kind
+    return _PACKAGE.parent / _IN_REPOSITORY.get(kind, kind)
 
 
 def data_folder(given: str | Path | None) -> Path | None:

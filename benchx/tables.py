@@ -46,6 +46,23 @@ def print_rows(
     console.print(table)
 
 
+def print_blocks(console: Console, rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print rows of many fields, one block each under its first value, or a JSON list; empty fields are left out."""
+    if as_json:
+        print_json(console, list(rows))
+        return
+    for row in rows:
+        (_, name), *fields = row.items()
+        table = Table(title=text(name), box=None, show_header=False, title_justify="left", pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for key, value in fields:
+            if value not in (None, [], ""):
+                table.add_row(f"  {key}", text(value))
+        console.print(table)
+        console.print()
+
+
 def print_report(console: Console, report: Report) -> None:
     """Print what a dataset check found; ids of images are shown, at most ten of a kind."""
     from benchx.datasets.samples import UNITS

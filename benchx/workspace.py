@@ -23,7 +23,7 @@ from benchx.results.store import Store
 if TYPE_CHECKING:
     from benchx.images.spec import InputSpec
     from benchx.images.store import PixelStore
-    from benchx.methods.card import Card
+    from benchx.methods.cards.schema import Card
     from benchx.methods.encoders.base import Encoder
     from benchx.protocols import InputRule
 
@@ -207,7 +207,7 @@ class Workspace:
 
     def card(self, method: str) -> Card:
         """Return a method's card."""
-        from benchx.methods.card import read_card
+        from benchx.methods.cards.reading import read_card
 
         return self.cards.get(method) or read_card(method)
 
@@ -250,7 +250,10 @@ def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:
     Raises:
         UsageError: the pixels are cached smaller than the method's input needs them.
     """
-    spec = card.images if rule.size is None else card.images.scaled_to(rule.size)
+    if rule.preprocessing == "suite":
+        spec = rule.spec(card.images.channels)
+    else:
+        spec = card.images if rule.size is None else card.images.scaled_to(rule.size)
     needed = spec.resize_to or spec.size
     if needed > short_side:
         raise UsageError(

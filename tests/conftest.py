@@ -1,9 +1,12 @@
-"""Small datasets in the official layouts, written for the tests that read them."""
+"""Small datasets in the official layouts, written for the tests that read them; and no network for any test."""
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +17,45 @@ NIH_HEADER = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
     "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
 )
+
+
+class NetworkBlocked(OSError):
+    """A test tried to reach another machine."""
+
+
+def is_local(address: Any) -> bool:
+    """Whether a socket address is a path (AF_UNIX), localhost or a loopback address."""
+    if not isinstance(address, tuple):
+        return True
+    host = address[0]
+    try:
+        return host in ("", "localhost") or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse name look-ups and connections to other machines, in this process, with NetworkBlocked."""
+
+    def guarded(call: Callable[..., Any], place: Callable[..., Any]) -> Callable[..., Any]:
+        def guard(*arguments: Any, **options: Any) -> Any:
+            address = place(*arguments)
+            if not is_local(address):
+                raise NetworkBlocked(f"tests use no network: {address} is not on this machine")
+            return call(*arguments, **options)
+
+        return guard
+
+    for name in ("connect", "connect_ex"):
+        monkeypatch.setattr(socket.socket, name, guarded(getattr(socket.socket, name), lambda _, address: address))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", guarded(socket.getaddrinfo, lambda host, *_: (_text(host), 0) if host else "")
+    )
+
+
+def _text(host: str | bytes) -> str:
+    return host.decode() if isinstance(host, bytes) else host
 
 
 @pytest.fixture(scope="session")

@@ -5,11 +5,16 @@ from __future__ import annotations
 from runpy import run_path
 
 import pytest
+import timm
+import torch
 
 from benchx.datasets.described.schema import Columns, Description
 from benchx.datasets.description import read_description
-from benchx.errors import UsageError
-from benchx.scaffold import new_dataset
+from benchx.errors import UsageError, WeightsMissing
+from benchx.images.spec import InputSpec
+from benchx.methods.cards.reading import read_card
+from benchx.methods.cards.schema import Card, EncoderChoice, Fingerprint, Layout, Weights
+from benchx.scaffold import new_dataset, new_method
 from benchx.suites import read_suite
 
 
@@ -77,3 +82,42 @@ def test_a_name_that_is_none_or_is_taken_is_refused(tmp_path, name):
     with pytest.raises(UsageError):
         new_dataset(name, tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def test_the_card_of_a_new_method_explains_every_field(tmp_path):
+    card, test = new_method("my-method.v2", tmp_path / "new")
+    assert [card.name, test.name] == ["my-method.v2.yaml", "test_my_method_v2.py"]
+    assert read_card(str(card)).name == "my-method.v2"
+    text = card.read_text()
+    for schema in (Card, EncoderChoice, Fingerprint, InputSpec):
+        for field in schema.model_fields:
+            assert f"{field}: " in text or f"{field}:\n" in text, f"the template does not explain {field}"
+    rare = {"package", "join", "lead", "transpose"}
+    for field in {*Layout.model_fields, *Weights.model_fields} - rare:
+        assert f"{field}: " in text or f"{field}:\n" in text, f"the template does not explain {field}"
+
+
+def test_the_test_of_a_new_method_fails_until_its_checkpoint_is_there(tmp_path, monkeypatch):
+    card, test = new_method("mine", tmp_path)
+    check = "test_the_checkpoint_fills_the_encoder_and_features_differ_between_images"
+    monkeypatch.setenv("BENCHX_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsMissing, match=r"mine\.pth"):
+        run_path(str(test))[check]()
+    card.write_text(card.read_text().replace("CHANGE-ME", "test_resnet"))
+    torch.save(timm.create_model("test_resnet", pretrained=False).state_dict(), tmp_path / "mine.pth")
+    run_path(str(test))[check]()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../a", "-a", "medklip", "a.yaml", "timm:x"])
+def test_a_method_name_that_is_none_or_is_taken_is_refused(tmp_path, name):
+    with pytest.raises(UsageError):
+        new_method(name, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("taken", ["mine.yaml", "test_mine.py"])
+def test_nothing_of_a_method_is_overwritten(tmp_path, taken):
+    (tmp_path / taken).write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        new_method("mine", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [taken]

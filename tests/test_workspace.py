@@ -66,6 +66,12 @@ def test_a_suite_on_benchx_lists_trains_and_tests_on_them(data, lists, tmp_path)
     for record in (small, whole):
         assert set(store.predictions(record.key)["sample"]) == set(listed)
     assert small.details["folds"][0]["images"]["train"] == whole.details["folds"][0]["images"]["train"] - 9
+    assert (whole.provenance.preprocessing, whole.provenance.precision, whole.provenance.compiled) == (
+        "card",
+        "fp32",
+        False,
+    )
+    assert whole.provenance.input["size"] == 64
     assert small.details["folds"][0]["images"]["val"] == whole.details["folds"][0]["images"]["val"]
 
     gone = benchx.run(str(suite), ["random-efficientnet-lite0"], splits=tmp_path / "nowhere", recompute=True, **run)

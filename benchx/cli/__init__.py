@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from benchx import __version__
-from benchx.cli import data
+from benchx.cli import data, methods
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -24,12 +23,11 @@ from benchx.cli.options import (
     parse_shard,
 )
 from benchx.errors import BenchxError, UsageError
-from benchx.tables import print_json, print_rows
+from benchx.tables import print_blocks, print_json, print_rows
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
-methods_app = typer.Typer(no_args_is_help=True, help="Methods: check that a checkpoint fills its encoder.")
 store_app = typer.Typer(no_args_is_help=True, help="Results stores: status, merge, clean up.")
-for name, group in (("data", data.app), ("methods", methods_app), ("store", store_app)):
+for name, group in (("data", data.app), ("methods", methods.app), ("store", store_app)):
     app.add_typer(group, name=name)
 
 INCOMPLETE_EXIT = 3
@@ -156,18 +154,21 @@ def run(
 @app.command(name="list")
 def list_names(
     what: Annotated[str, typer.Argument(metavar="suites|methods|datasets|exposure")],
-    long: Annotated[bool, typer.Option("--long", help="Datasets with citation, access, classes and overlaps.")] = False,
+    long: Annotated[bool, typer.Option("--long", help="Datasets and methods: all that is known of each.")] = False,
     json: Json = False,
 ) -> None:
     """List what benchx knows; exposure is which method's pretraining saw which dataset."""
     from benchx.errors import unknown_name
-    from benchx.listing import LISTINGS, datasets_in_full
+    from benchx.listing import IN_FULL, LISTINGS
 
     if what not in LISTINGS:
         raise unknown_name("list", what, LISTINGS)
-    if long and what != "datasets":
-        raise UsageError(f"list {what} has no --long", "only datasets have more to tell", "leave it out")
-    print_rows(out, datasets_in_full() if long else LISTINGS[what](), as_json=json)
+    if long and what not in IN_FULL:
+        raise UsageError(f"list {what} has no --long", f"{' and '.join(IN_FULL)} have more to tell", "leave it out")
+    if long:
+        print_blocks(out, IN_FULL[what](), as_json=json)
+    else:
+        print_rows(out, LISTINGS[what](), as_json=json)
 
 
 @app.command()
@@ -205,33 +206,21 @@ def doctor(data_root: DataRoot = None, json: Json = False) -> None:
 
 @app.command()
 def new(
-    what: Annotated[str, typer.Argument(metavar="dataset")],
-    name: Annotated[str, typer.Argument(help="Lower-case letters, digits and hyphens.")],
+    what: Annotated[str, typer.Argument(metavar="dataset|method")],
+    name: Annotated[str, typer.Argument(help="Letters, digits and hyphens.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder to write into.")] = Path(),
 ) -> None:
-    """Write the files of a dataset of your own: its description, a suite for it, and a test that fails."""
-    from benchx.scaffold import new_dataset
+    """Write the files to start a dataset or a method of your own from, with a test that fails until they are right."""
+    from benchx.errors import unknown_name
+    from benchx.scaffold import new_dataset, new_method
 
-    if what != "dataset":
-        raise UsageError(f"cannot make a new {what}", "datasets can be made", "benchx new dataset NAME")
-    files = new_dataset(name, out_dir)
+    makers = {"dataset": new_dataset, "method": new_method}
+    if what not in makers:
+        raise unknown_name("thing to make", what, makers)
+    files = makers[what](name, out_dir)
     out.print("written: " + ", ".join(map(str, files)), highlight=False, markup=False, soft_wrap=True)
-
-
-@methods_app.command(name="check")
-def check_method(
-    method: str,
-    checkpoint: Annotated[Path | None, typer.Option(help="The official checkpoint file.")] = None,
-    json: Json = False,
-) -> None:
-    """Check that a checkpoint fills a method's encoder, and show what its features look like."""
-    from benchx.methods.checking import check as check_weights
-
-    report = check_weights(method, checkpoint).to_dict()
-    if json:
-        return print_json(out, report)
-    print_rows(out, [{"": key, "value": value} for key, value in _flat(report).items()], as_json=False)
-    return None
+    if what == "method":
+        out.print(f"next:    edit {files[0]}; benchx methods check {files[0]} --checkpoint FILE", soft_wrap=True)
 
 
 @store_app.command()
@@ -262,13 +251,3 @@ def gc(
 
     freed = Store(store).gc(caches=caches)
     out.print(f"{freed / 1e6:.1f} MB freed", highlight=False)
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat

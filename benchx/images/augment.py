@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from benchx.images.geometry import normalise, resize
+from benchx.images.geometry import normalise, rescaled, resize
 from benchx.images.spec import Augmentation, InputSpec
 
 __all__ = ["Augmentation", "Crop", "augment", "draw_crops"]
@@ -35,8 +35,9 @@ def augment(
 ) -> torch.Tensor:
     """Crop, resize, mirror and normalise a training batch.
 
-    A crop is taken from the whole image and resized to the square of `spec.size`: of the spec only
-    `size`, `channels`, `mean` and `std` apply. Pixels are resized on the CPU in uint8, as in `prepare`.
+    A crop is taken from the whole image, rescaled as the spec says, and resized to the square of `spec.size` with
+    the spec's interpolation, so that training and evaluation see the same kind of pixels. Of the spec only `resize`
+    and `resize_to` do not apply. Pixels are resized on the CPU in uint8, as in `prepare`.
 
     Args:
         images: uint8 [h, w] each, of any shapes.
@@ -51,9 +52,10 @@ def augment(
     crops = draw_crops([image.shape for image in images], recipe, rng)
     pixels = torch.empty((len(images), 1, spec.size, spec.size), dtype=torch.uint8)
     for row, (image, crop) in enumerate(zip(images, crops, strict=True)):
-        view = image[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
+        view = rescaled(image, spec)[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
         view = view[:, ::-1] if crop.mirrored else view
-        pixels[row] = resize(torch.from_numpy(view.copy())[None, None], spec.size, spec.size)[0]
+        square = resize(torch.from_numpy(view.copy())[None, None], spec.size, spec.size, spec.interpolation)
+        pixels[row] = square[0]
     return normalise(pixels, spec, device)
 
 

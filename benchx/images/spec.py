@@ -6,9 +6,12 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
+Resize = Literal["stretch", "letterbox", "center_crop"]
+Interpolation = Literal["bilinear", "bicubic", "area"]
+
 
 class InputSpec(BaseModel):
-    """An encoder's input: resize rule, side and statistics.
+    """An encoder's input: grey values, resize rule, side and statistics.
 
     Attributes:
         size: side of the square input in pixels.
@@ -18,16 +21,21 @@ class InputSpec(BaseModel):
         resize_to: pixels; null = `size`.
         mean, std: of the image scaled to [0, 1]; one value for all channels or one per channel.
         channels: 3 = the grey image repeated.
+        interpolation: `bilinear` and `bicubic` are antialiased, as in Pillow and torchvision; `area` is OpenCV's
+            INTER_AREA: the mean over the covered area, and linear where an axis is enlarged.
+        rescale: `minmax` = each image's grey values are stretched to 0..255 before it is resized.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     size: int = Field(ge=1)
-    resize: Literal["stretch", "letterbox", "center_crop"]
+    resize: Resize
     resize_to: int | None = None
     mean: tuple[FiniteFloat, ...]
     std: tuple[Annotated[FiniteFloat, Field(gt=0)], ...]
     channels: Literal[1, 3] = 3
+    interpolation: Interpolation = "bilinear"
+    rescale: Literal["minmax"] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from benchx.errors import UsageError, unknown_name
-from benchx.methods.card import Choice
+from benchx.methods.cards.schema import Choice
 
 Built = TypeVar("Built")
 

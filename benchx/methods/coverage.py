@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from benchx.errors import CheckpointError
-from benchx.methods.card import Layout
-from benchx.methods.checkpoints import Named
+from benchx.methods.cards.schema import Layout
+from benchx.methods.checkpoints.reading import Named
 
 Shape = tuple[int, ...]
 
@@ -77,9 +77,6 @@ def unused(named: Named, taken: Collection[str]) -> dict[str, int]:
 
 
 def _sources(name: str, sources: Mapping[str, str], layout: Layout) -> tuple[str, ...]:
-    tied = dict(layout.tied).get(name)
-    if tied is not None and tied in sources:
-        return (sources[tied],)
     if name in sources:
         return (sources[name],)
     for join in layout.join:

@@ -10,9 +10,11 @@ from typing import Any
 
 import torch
 
+from benchx.digests import digest_json
 from benchx.errors import CheckpointError
-from benchx.methods.card import Card, Layout, card_names, read_card
-from benchx.methods.checkpoints import Named, containers
+from benchx.methods.cards.reading import card_names, read_card
+from benchx.methods.cards.schema import Card, Layout
+from benchx.methods.checkpoints.reading import Named, containers
 from benchx.methods.coverage import Coverage, Shape, cover, unused
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
@@ -20,6 +22,8 @@ from benchx.methods.parts import Part
 from benchx.methods.text import build_tower
 
 SHOWN = 4
+_BUILT: dict[str, Mapping[str, Shape]] = {}
+"""What has been built to see what fits; many methods share an encoder."""
 
 
 def does_not_fill(
@@ -77,7 +81,7 @@ def _other_card(card: Card, tree: Any, part: Part) -> str:
             continue
         layout = other.text.layout if other.encoder is None and other.text is not None else other.layout
         named = inside.get(layout.container)
-        if named and any(name.startswith(layout.prefix) for name in named) and _fits(_built(other), layout, named):
+        if named and any(name.startswith(layout.prefix) for name in named) and _fits(_expected(other), layout, named):
             return f"the file fits the method '{other.name}': use that"
     return ""
 
@@ -98,9 +102,15 @@ def _page(card: Card, state: str) -> str:
     return f"the file is {state}: the official one is on {card.weights.page or card.code}"
 
 
-def _built(card: Card) -> Mapping[str, Shape]:
-    with torch.device("meta"):
-        return (build_tower(card) if card.encoder is None else build_encoder(card)).expected()
+def _expected(card: Card) -> Mapping[str, Shape]:
+    """Return the tensors of a card's image encoder, or of its text tower if it reads only text."""
+    built = card.text if card.encoder is None else card.encoder
+    size = card.input.size if card.input is not None else None
+    key = digest_json([built.model_dump(mode="json") if built is not None else None, size, card.pooling])
+    if key not in _BUILT:
+        with torch.device("meta"):
+            _BUILT[key] = (build_tower(card) if card.encoder is None else build_encoder(card)).expected()
+    return _BUILT[key]
 
 
 def _fits(expected: Mapping[str, Shape], layout: Layout, named: Named) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from benchx.errors import CheckpointError
-from benchx.methods.card import Card, Layout
-from benchx.methods.checkpoints import Named, load_tensor, open_container, read_file
+from benchx.methods.cards.schema import Card, Layout
+from benchx.methods.checkpoints.reading import Named, load_tensor, open_container, read_file
 from benchx.methods.coverage import Coverage, cover, unused
 from benchx.methods.diagnosis import does_not_fill, what_fits
 from benchx.methods.parts import Part
@@ -57,12 +57,16 @@ def fill(part: Part, layout: Layout, checkpoint: Checkpoint, role: str) -> Cover
     Raises:
         CheckpointError: a tensor is left without weights, or holds NaN or inf.
     """
+    expected = part.expected()
+    if not expected:
+        part.finish()
+        return Coverage({}, (), {}, frozenset())
     card, path, tree = checkpoint.card, checkpoint.path, checkpoint.tree
     try:
         named = open_container(tree, layout.container, path)
     except CheckpointError as error:
         raise CheckpointError(error.what, error.why, what_fits(card, tree, part, layout) or error.todo) from error
-    coverage = cover(named, layout, part.expected())
+    coverage = cover(named, layout, expected)
     if not coverage.complete:
         raise does_not_fill(card, path, tree, named, coverage, part, layout, role)
     state = {}

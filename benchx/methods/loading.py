@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 
 from benchx.errors import WeightsMissing
-from benchx.methods.card import Card, read_card
+from benchx.methods.cards.reading import read_card
+from benchx.methods.cards.schema import Card
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.filling import Checkpoint, fill, open_checkpoint
@@ -106,14 +107,14 @@ def filled(card: Card, path: Path, text: bool = True, text_path: Path | None = N
 def _add_text(card: Card, encoder: Encoder, checkpoint: Checkpoint, given: Path | None) -> dict[str, int]:
     assert card.text is not None
     encoder.tokenizer = LocalTokenizer(card.text.tokenizer, default_root())
-    if card.text.weights is not None:
-        try:
+    try:
+        if card.text.weights is not None:
             checkpoint = open_checkpoint(card, find_text_checkpoint(card, given, default_root()))
-        except WeightsMissing as error:
-            encoder.without_text = error
-            return {}
-    with torch.device("meta"):
-        tower = build_tower(card)
+        with torch.device("meta"):
+            tower = build_tower(card)
+    except WeightsMissing as error:
+        encoder.without_text = error
+        return {}
     coverage = fill(tower, card.text.layout, checkpoint, "text tower")
     encoder.text = tower
     return {"text tower": len(coverage.filled)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchx.digests import digest_file, digest_json
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.card import Card, PackageFile, Weights
+from benchx.methods.cards.schema import Card, PackageFile, Weights
 from benchx.resources import environment_folder
 
 TEXT_FOLDER = "text"

@@ -25,6 +25,10 @@ class Provenance(BaseModel):
         data: whether the images are real or simulated; null if they were never read.
         unit: what intervals resample; "patient" where patient ids are known.
         shared_units: units (patients) that the published split has in two of its parts.
+        preprocessing: whose input was used, the card's or the suite's; null unless done.
+        input: that input in full, an `InputSpec`; null unless done.
+        precision: of the encoder's forward pass; null unless done.
+        compiled: whether the encoder was compiled by torch.
         unreadable: how many listed images were left out because they could not be read.
         packages: versions of the packages that compute the numbers.
         commit: git commit of benchx when run from a repository.
@@ -43,6 +47,10 @@ class Provenance(BaseModel):
     unit: Literal["patient", "study", "image"] | None = None
     unreadable: int = 0
     shared_units: int = 0
+    preprocessing: Literal["card", "suite"] | None = None
+    input: dict[str, Any] | None = None
+    precision: Literal["fp32", "bf16"] | None = None
+    compiled: bool = False
     benchx: str
     packages: dict[str, str]
     commit: str | None = None

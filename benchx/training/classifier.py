@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils import skip_init
 
-from benchx.training.precision import Precision, autocast, resolve_precision
+from benchx.protocols import Precision
+from benchx.training.precision import autocast, resolve_precision
 
 
 class Classifier(nn.Module):

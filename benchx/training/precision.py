@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from typing import Literal
 
 import torch
 
 from benchx.errors import UsageError
-
-Precision = Literal["auto", "fp32", "bf16"]
+from benchx.protocols import Precision
 
 
 def resolve_precision(device: str, precision: Precision) -> Literal["fp32", "bf16"]:
@@ -17,17 +17,28 @@ def resolve_precision(device: str, precision: Precision) -> Literal["fp32", "bf1
     `auto` is bf16 on a CUDA device that has it and fp32 elsewhere.
 
     Raises:
-        UsageError: bf16 was asked for on a CUDA device without it.
+        UsageError: bf16 was asked for on a device without it.
     """
     if precision == "fp32":
         return "fp32"
     on_cuda = torch.device(device).type == "cuda"
-    has_bf16 = on_cuda and torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "auto":
-        return "bf16" if has_bf16 else "fp32"
-    if on_cuda and not has_bf16:
-        raise UsageError("this GPU has no bf16", "the protocol asks for it", "set precision: auto or fp32")
+        return "bf16" if on_cuda and has_bf16(device) else "fp32"
+    if not has_bf16(device):
+        name = "GPU" if on_cuda else "processor"
+        raise UsageError(
+            f"this {name} ({device}) has no bf16", "the protocol asks for it", "set precision: auto or fp32"
+        )
     return "bf16"
+
+
+def has_bf16(device: str) -> bool:
+    """Return whether a device computes in bf16; a processor or GPU that only emulates it does not."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if platform.machine() in ("x86_64", "AMD64"):
+        return bool(torch.cpu._is_avx512_bf16_supported())
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def autocast(device: str, precision: Precision) -> torch.autocast:

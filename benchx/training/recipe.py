@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from benchx.training.precision import Precision
+from benchx.protocols import Precision
 
 
 @dataclass(frozen=True)

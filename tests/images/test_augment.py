@@ -10,7 +10,8 @@ from torchvision.transforms import RandomResizedCrop
 from torchvision.transforms.v2 import functional as reference
 
 from benchx.images.augment import Augmentation, augment, draw_crops
-from benchx.images.geometry import InputSpec
+from benchx.images.geometry import prepare
+from benchx.images.spec import InputSpec
 
 SPEC = InputSpec(size=32, resize="stretch", mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
 RECIPE = Augmentation(scale=(0.2, 1.0), ratio=(0.75, 4 / 3), horizontal_flip=0.5)
@@ -66,6 +67,24 @@ def test_the_whole_image_mirrored_for_certain() -> None:
     image = noise((16, 16))
     got = augment([image], spec, recipe, np.random.default_rng(0))[0, 0]
     np.testing.assert_array_equal((got * 255).round().numpy(), image[:, ::-1])
+
+
+def test_crops_are_rescaled_and_interpolated_as_the_spec_says() -> None:
+    """With the whole image as the crop, training and evaluation pixels are the same."""
+    recipe = Augmentation(scale=(1.0, 1.0), ratio=(1.0, 1.0), horizontal_flip=0.0)
+    images = [60 + noise((40, 40)) // 3]
+    for interpolation in ("bilinear", "bicubic", "area"):
+        spec = SPEC.model_copy(update={"interpolation": interpolation, "rescale": "minmax"})
+        assert torch.equal(augment(images, spec, recipe, np.random.default_rng(0)), prepare(images, spec))
+
+
+def test_grey_values_are_stretched_by_the_whole_image_not_the_crop() -> None:
+    recipe = Augmentation(scale=(0.25, 0.25), ratio=(1.0, 1.0), horizontal_flip=0.0)
+    spec = InputSpec(size=8, resize="stretch", mean=(0.0,), std=(1.0,), channels=1, rescale="minmax")
+    image = np.full((16, 16), 50, np.uint8)
+    image[0, 0], image[-1, -1] = 0, 100
+    got = augment([image] * 8, spec, recipe, np.random.default_rng(1))
+    torch.testing.assert_close(got.median(), torch.tensor(127 / 255))
 
 
 def test_a_seed_gives_the_same_batch_and_shapes_do_not_shift_the_stream() -> None:

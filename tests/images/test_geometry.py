@@ -1,9 +1,10 @@
-"""The one geometry, against torchvision and Pillow."""
+"""The one geometry, against torchvision, Pillow and OpenCV."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -13,7 +14,8 @@ from PIL import Image
 from pydantic import ValidationError
 from torchvision.transforms.v2 import functional as reference
 
-from benchx.images.geometry import InputSpec, prepare, resize
+from benchx.images.geometry import prepare, resize
+from benchx.images.spec import InputSpec, Interpolation
 
 RGB: dict[str, Any] = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 SHAPES = [(64, 64), (50, 80), (81, 50), (1, 7), (33, 200)]
@@ -65,12 +67,48 @@ def test_equals_torchvision(spec: InputSpec) -> None:
     torch.testing.assert_close(got, expected, rtol=0, atol=2e-6)
 
 
-@pytest.mark.parametrize("shape", [(300, 200), (90, 256), (20, 30)])
-def test_resizer_is_pillows_bilinear_within_one_grey_level(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(48, 64), (224, 271)])
+@pytest.mark.parametrize("shape", [(300, 200), (90, 256), (20, 30), (64, 48)])
+@pytest.mark.parametrize(("interpolation", "levels"), [("bilinear", 1), ("bicubic", 2)])
+def test_antialiased_filters_are_pillows(
+    interpolation: Interpolation, levels: int, shape: tuple[int, int], size: tuple[int, int]
+) -> None:
     image = noise(shape)
-    pillow = np.asarray(Image.fromarray(image).resize((64, 48), Image.Resampling.BILINEAR))
-    ours = resize(torch.from_numpy(image)[None, None], 48, 64)[0, 0].numpy()
-    assert np.abs(ours.astype(int) - pillow).max() <= 1
+    height, width = size
+    pillows = Image.Resampling[interpolation.upper()]
+    # One axis at a time, since newer Pillows take the cheaper axis first and the rounding follows the order.
+    pillow = np.asarray(Image.fromarray(image).resize((width, shape[0]), pillows).resize((width, height), pillows))
+    ours = resize(torch.from_numpy(image)[None, None], height, width, interpolation)[0, 0].numpy()
+    assert np.abs(ours.astype(int) - pillow).max() <= levels
+
+
+@pytest.mark.parametrize("shape", [(300, 200), (64, 64), (20, 30), (20, 300)])
+def test_area_is_opencvs(shape: tuple[int, int]) -> None:
+    images = [noise(shape, seed) for seed in range(3)]
+    spec = InputSpec(size=32, resize="stretch", mean=(0.0,), std=(1.0,), channels=1, interpolation="area")
+    for image, ours in zip(images, prepare(images, spec), strict=True):
+        expected = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA)
+        np.testing.assert_array_equal((ours[0] * 255).round().numpy(), expected)
+
+
+def test_area_is_the_mean_over_the_covered_area() -> None:
+    image = noise((64, 96))
+    blocks = image.reshape(32, 2, 32, 3).mean(axis=(1, 3))
+    ours = resize(torch.from_numpy(image)[None, None], 32, 32, "area")[0, 0].numpy()
+    assert np.abs(ours - blocks).max() <= 0.5 + 1e-6
+
+
+def test_minmax_stretches_each_image_before_it_is_resized() -> None:
+    spec = InputSpec(size=16, resize="stretch", mean=(0.0,), std=(1.0,), channels=1)
+    stretched = spec.model_copy(update={"rescale": "minmax"})
+    narrow = 40 + noise((33, 47)) // 4
+    wide = narrow.astype(np.float64) - narrow.min()
+    wide = (wide / wide.max() * 255).astype(np.uint8)
+    full, flat = noise((33, 47)), np.full((33, 47), 77, np.uint8)
+    full[0, :2] = 0, 255
+    got = prepare([narrow, full, flat], stretched)
+    assert torch.equal(got[:2], prepare([wide, full], spec))
+    assert not got[2].any()
 
 
 def test_an_image_does_not_depend_on_its_batch() -> None:
@@ -115,7 +153,8 @@ def test_every_shape_fits_every_rule(height: int, width: int, size: int, margin:
         {"mean": (0.5,), "std": (0.0,)},
         {"resize": "center_crop", "resize_to": 31},
         {"resize_to": 40},
-        {"interpolation": "bicubic"},
+        {"interpolation": "nearest"},
+        {"rescale": "zscore"},
     ],
 )
 def test_specs_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:

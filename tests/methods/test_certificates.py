@@ -1,61 +1,60 @@
-"""Parity certificates: with the same keyed weights, the official code gave these features.
-
-Each file keeps the official checkpoint's tensor names and shapes and a few of the features that the
-official code computed; nothing else is needed to check our encoders again.
-"""
+"""Parity certificates: with the same keyed weights, the official code gave these features."""
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
+import json
+
 import pytest
-import torch
-from official_files import CERTIFICATES, certificate, saved
 
-from benchx.methods import load
-from benchx.methods.encoders.base import Encoder
-from benchx.methods.keyed_init import keyed_tensor, seeded_images
+from benchx.errors import CheckpointError, UsageError
+from benchx.methods import certificates, certifying
+from benchx.methods.cards.reading import card_names, read_card
+from benchx.methods.certificates import Certificate, certificate_of
+from benchx.methods.certifying import TOLERANCE, certifiable, certify, read_facts
 
-TOLERANCE = 1e-5
-QUICK = {"medklip", "imagenet-resnet50"}
-METHODS = sorted(path.stem for path in CERTIFICATES.glob("*.json"))
+QUICK = {"imagenet-resnet50"}
 
 
-def figures(encoder: Encoder, images: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The features of the first image under the certificates' names."""
-    with torch.inference_mode():
-        features = encoder.encode(images)
-        found = {
-            "pooled": features.pooled,
-            "token_mean": features.tokens.mean(1),
-            "patch_mean": features.tokens[:, 1:].mean(1),
-            **{
-                f"map{stride}_mean": one.mean((2, 3))
-                for stride, one in zip(features.strides, features.maps, strict=True)
-            },
-        }
-        if encoder.projection is not None:
-            found["projection"] = encoder.project(features)
-        if encoder.token_projection is not None:
-            found["token_projection_mean"] = encoder.project_tokens(features).mean(1)
-    return {name: value[0] for name, value in found.items()}
-
-
-def test_every_certificate_keeps_at_most_64_figures():
-    assert {"medklip", "gloria", "mrm", "imagenet-resnet50", "imagenet-vit-b16"} <= set(METHODS)
-    for method in METHODS:
-        kept = certificate(method)["expected"].values()
-        assert sum(1 + len(one["row0"]) for one in kept) <= 64
+def test_every_method_keeps_at_most_64_figures():
+    for name in certifiable():
+        assert sum(1 + len(kept["row0"]) for kept in read_facts(name)["expected"].values()) <= 64, name
+        assert name in card_names()
 
 
 @pytest.mark.parametrize(
-    "method",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in METHODS],
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in certifiable()]
 )
-def test_certificate(tmp_path, method):
-    kept = certificate(method)
-    tensors = {name: keyed_tensor(name, shape) for name, shape in kept["tensors"].items()}
-    path = saved(tmp_path / "official.pth", tensors, tuple(kept["container"]), optimizer={"state": {}})
-    ours = figures(load(method, path), seeded_images(224))
-    for name, expected in kept["expected"].items():
-        difference = np.abs(ours[name].numpy()[expected["index"]] - np.float32(expected["row0"])).max()
-        assert difference / expected["largest"] < TOLERANCE, name
+def test_the_stored_certificate_holds(name):
+    stored, found = certificate_of(read_card(name)), certify(name)
+    assert found.largest_difference < TOLERANCE
+    assert stored is not None, f"the card has changed; run: benchx methods certify {name}"
+    assert dataclasses.replace(found, largest_difference=0) == dataclasses.replace(stored, largest_difference=0)
+
+
+def test_a_figure_that_differs_is_no_certificate(monkeypatch):
+    facts = read_facts("imagenet-resnet50")
+    facts["expected"]["pooled"]["row0"][3] += 1e-3
+    monkeypatch.setattr(certifying, "read_facts", lambda name: facts)
+    with pytest.raises(CheckpointError, match="pooled by") as caught:
+        certify("imagenet-resnet50")
+    assert "map32_mean" in caught.value.todo
+
+
+def test_a_method_without_figures():
+    with pytest.raises(UsageError, match="cannot be certified"):
+        certify("random-resnet50")
+
+
+def test_a_certificate_is_of_one_card(tmp_path, monkeypatch):
+    card = read_card("gloria")
+    kept = Certificate(
+        "gloria", "url", "c0ffee", "the official code", "1" * 64, certificates.card_digest(card), 9, 1e-7
+    )
+    monkeypatch.setattr(certificates, "stored_at", lambda name: tmp_path / f"{name}.json")
+    assert certificate_of(card) is None
+    path = certificates.store_certificate(kept)
+    assert json.loads(path.read_text())["commit"] == "c0ffee"
+    assert certificate_of(card) == kept
+    assert certificate_of(card.model_copy(update={"pooling": "cls"})) is None
+    assert certificate_of(card.model_copy(update={"notes": "other words"})) == kept

@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from benchx.errors import UsageError
 from benchx.methods import load
-from benchx.methods.card import Card, EncoderChoice, read_card
+from benchx.methods.cards.reading import read_card
+from benchx.methods.cards.schema import Card, EncoderChoice
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.keyed_init import seeded_images

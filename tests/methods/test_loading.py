@@ -11,7 +11,7 @@ from official_files import certificate, hollow_tensors, saved
 
 from benchx.errors import CheckpointError, UsageError
 from benchx.methods import load
-from benchx.methods.card import read_card
+from benchx.methods.cards.reading import read_card
 from benchx.methods.keyed_init import keyed_tensor
 from benchx.methods.loading import filled
 
@@ -46,20 +46,21 @@ def test_foreign_classes_beside_the_weights_do_not_matter(tmp_path, medklip):
 
 def test_what_is_left_over_is_counted_by_group(tmp_path, medklip):
     beside = {
-        "module.decoder.layers.0.weight": torch.ones(2),
-        "module.decoder.norm.bias": torch.ones(2),
+        "module.extra.layers.0.weight": torch.ones(2),
+        "module.extra.norm.bias": torch.ones(2),
         "module.text.embeddings.position_ids": torch.arange(3),
         "logit_scale": torch.tensor(1.0),
     }
     found = filled(read_card("medklip"), saved(tmp_path / "x.pth", {**medklip, **beside}, MODEL))
-    assert found.unused == {"module.decoder": 2, "logit_scale": 1}
-    assert found.dtypes == {"float32": 219, "int64": 43}
+    assert found.unused == {"module.extra": 2, "logit_scale": 1}
+    assert found.filled == {"image encoder": 262, "scorer": 78}
+    assert found.dtypes == {"float32": 297, "int64": 43}
 
 
 def test_half_precision_weights_become_float32_and_are_counted(tmp_path, medklip):
     half = {name: value.half() if value.is_floating_point() else value for name, value in medklip.items()}
     found = filled(read_card("medklip"), saved(tmp_path / "x.pth", half, MODEL))
-    assert found.dtypes == {"float16": 219, "int64": 43}
+    assert found.dtypes == {"float16": 297, "int64": 43}
     assert {value.dtype for value in found.encoder.parameters()} == {torch.float32}
 
 

@@ -6,7 +6,7 @@ import pytest
 from official_files import certificate, saved
 
 import benchx
-from benchx.methods.card import read_card
+from benchx.methods.cards.reading import read_card
 from benchx.methods.keyed_init import keyed_tensor
 from benchx.phantom.writers import write
 

@@ -16,8 +16,10 @@ import pytest
 import torch
 
 from benchx.errors import CheckpointError
-from benchx.methods.checkpoints import load_tensor, read_file, read_tensors
-from benchx.methods.unpickle import Stub, read_zip
+from benchx.methods.checkpoints import pickle_machine
+from benchx.methods.checkpoints.pickle_machine import Stub
+from benchx.methods.checkpoints.reading import load_tensor, read_file, read_tensors
+from benchx.methods.checkpoints.torch_zip import read_zip
 
 
 class Reduced:
@@ -88,6 +90,7 @@ OPCODES = {
     "call of a result": b"cbuiltins\ngetattr\n(cos\n_\nS'system'\ntR(S'touch MARKER'\ntR",
     "BUILD on a stub": b"cos\nsystem\n)\x81}S'__setstate__'\ncos\nsystem\nsb(S'touch MARKER'\ntb",
     "nested BUILD": b"ca\nB\n)\x81(ca\nC\n)\x81(}S'k'\ncos\nsystem\nstbtb",
+    "BUILD on a class": b"cos\nsystem\n}S'__call__'\ncos\nabort\nsb",
     "BUILD on a rebuilder": b"ctorch._utils\n_rebuild_tensor_v2\n(N}S'__code__'\ncos\nsystem\nstb",
     "attributes that shadow methods": b"ccollections\nOrderedDict\n)R}S'items'\ncos\nsystem\nsb",
     "list and set of a foreign class": b"ca\nL\n)\x81(I1\nI2\ne(I3\n\x90",
@@ -123,7 +126,6 @@ def test_a_file_leaves_nothing_behind_for_the_next(tmp_path):
         b"ctorch._utils\n_rebuild_tensor_v2\n((S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\nI6\ntQL%dL\n(t(ttR"
         % 10**30,
         b"g99\n",
-        b"cos\nsystem\n}S'__call__'\ncos\nabort\nsb",
     ],
     ids=[
         "extension",
@@ -133,7 +135,6 @@ def test_a_file_leaves_nothing_behind_for_the_next(tmp_path):
         "no arguments",
         "an offset beyond all files",
         "no memo",
-        "BUILD on a class",
     ],
 )
 def test_nonsense_is_one_clear_error(tmp_path, opcodes):
@@ -185,6 +186,110 @@ def test_views_and_shared_storages_come_back_as_they_were(tmp_path):
     assert all(torch.equal(loaded[name], state[name]) for name in state)
 
 
+def described(storage: bytes = b"I6\n", offset: bytes = b"I0\n", shape: bytes = b"(I6\nt", stride: bytes = b"(I1\nt"):
+    """The opcodes of a float tensor over storage 0."""
+    key = b"(S'storage'\nctorch\nFloatStorage\nS'0'\nS'cpu'\n" + storage + b"tQ"
+    return b"ctorch._utils\n_rebuild_tensor_v2\n(" + key + offset + shape + stride + b"I00\n}tR"
+
+
+HOSTILE_TENSORS = {
+    "a negative shape": {"shape": b"(I-1\nt"},
+    "a huge shape": {"shape": b"(L%dL\nt" % 2**47},
+    "too many elements to count": {
+        "shape": b"(" + b"L%dL\n" % 2**47 * 9 + b"t",
+        "stride": b"(" + b"I0\n" * 9 + b"t",
+    },
+    "a negative stride": {"stride": b"(I-1\nt"},
+    "a huge stride": {"stride": b"(L%dL\nt" % 2**60},
+    "a stride beyond the storage": {"stride": b"(I2\nt"},
+    "a negative offset": {"offset": b"I-1\n"},
+    "an offset beyond the storage": {"offset": b"I1\n"},
+    "a shape of text": {"shape": b"S'6'\n"},
+    "more strides than axes": {"stride": b"(I1\nI1\nt"},
+    "a truth value as size": {"shape": b"(I01\nt"},
+    "a storage of negative size": {"storage": b"I-6\n"},
+    "ten thousand axes": {"shape": b"(" + b"I1\n" * 10000 + b"t", "stride": b"(" + b"I1\n" * 10000 + b"t"},
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE_TENSORS)
+def test_tensors_that_contradict_their_storage(tmp_path, name):
+    path = planted(tmp_path / "planted.pth", described(**HOSTILE_TENSORS[name]), WEIGHT)
+    with pytest.raises(CheckpointError):
+        read_tensors(path)
+
+
+def test_a_tensor_described_well_loads(tmp_path):
+    path = planted(tmp_path / "planted.pth", described(), WEIGHT)
+    assert torch.equal(read_tensors(path)["planted"], WEIGHT.flatten())
+
+
+def memoized(kind: bytes, levels: int, last: bytes) -> bytes:
+    """Nested pairs of themselves: 2^levels elements in 6 bytes each."""
+    pairs = [b"p%d\ng%d\n" % (1000 + level, 1000 + level) + kind for level in range(levels)]
+    return last + b"".join(pairs)
+
+
+BOMBS = {
+    "nested tuples as a key": b"}" + memoized(b"\x86", 200, b")") + b"Ns",
+    "nested tuples in a set": b"\x8f(" + memoized(b"\x86", 200, b")") + b"\x90",
+    "nested tuples in a call of set": b"c__builtin__\nset\n(]" + memoized(b"\x86", 200, b")") + b"atR",
+    "a deep list": b"]" * 100_000 + b"a" * 99_999,
+    "a list in itself": b"]p99\ng99\na",
+    "colliding integers as keys": b"}("
+    + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(1, 20_000))
+    + b"u",
+    "a huge memo index": b"Nr\xff\xff\xff\xff",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_short_programs_for_endless_work_end_at_once(tmp_path, name):
+    path = planted(tmp_path / "planted.pth", BOMBS[name], WEIGHT)
+    assert torch.equal(read_tensors(path)["weight"], WEIGHT)
+
+
+CLAIMS = {
+    "a text of 2^62 bytes": b"\x8d" + (2**62).to_bytes(8, "little"),
+    "a byte array of 2^62 bytes": b"\x96" + (2**62).to_bytes(8, "little"),
+    "bytes of 2^40": b"\x8e" + (2**40).to_bytes(8, "little"),
+    "an integer of 2^31 bytes": b"\x8b\xff\xff\xff\x7f",
+    "an integer of ten thousand digits": b"L" + b"9" * 10_000 + b"L\n",
+}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claimed_lengths_are_not_believed(tmp_path, name):
+    with pytest.raises(CheckpointError, match="pickle does not read"):
+        read_file(planted(tmp_path / "planted.pth", CLAIMS[name], WEIGHT))
+
+
+def test_a_program_of_too_many_opcodes(tmp_path, monkeypatch):
+    monkeypatch.setattr(pickle_machine, "MAX_OPCODES", 1000)
+    with pytest.raises(CheckpointError, match="longer than 1000 opcodes"):
+        read_file(planted(tmp_path / "planted.pth", b"]" * 1000, WEIGHT))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        (lambda: torch.eye(3).to_sparse(), "sparse"),
+        (lambda: torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8), "quantized"),
+        (lambda: torch.ones(3, dtype=torch.complex64), "complex64"),
+        (lambda: torch.ones(3).to(torch.float8_e4m3fn), "float8_e4m3fn"),
+    ],
+    ids=["sparse", "quantized", "complex", "float8"],
+)
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor", "ignore:.*quantize")
+def test_other_kinds_of_tensors_are_refused_when_they_are_wanted(tmp_path, make, kind, zipped):
+    path = tmp_path / "kinds.pth"
+    torch.save({"a": {"w": make()}, "b": {"w": WEIGHT}}, path, _use_new_zipfile_serialization=zipped)
+    assert torch.equal(read_tensors(path, ["b"])["w"], WEIGHT)
+    with pytest.raises(CheckpointError, match=kind):
+        read_tensors(path, ["a"])
+
+
 def rewritten(path: Path, change) -> Path:
     with zipfile.ZipFile(path) as archive:
         records = [(info.filename, archive.read(info)) for info in archive.infolist()]
@@ -200,6 +305,35 @@ def test_a_storage_smaller_than_its_tensor(tmp_path):
     rewritten(path, lambda archive, name, data: archive.writestr(name, data[:8] if "/data/" in name else data))
     with pytest.raises(CheckpointError, match="beyond its storage"):
         read_tensors(path)
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/escaped", "archive/../../escaped", "..\\escaped"])
+def test_records_outside_their_folder(tmp_path, name):
+    path = tmp_path / "slip.pth"
+    torch.save({"w": WEIGHT}, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, b"x")
+    with pytest.raises(CheckpointError, match="outside its folder"):
+        read_file(path)
+
+
+def test_two_records_of_one_name(tmp_path):
+    path = tmp_path / "twice.pth"
+    torch.save({"w": WEIGHT}, path)
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(archive.namelist()[0], b"x")
+    with pytest.raises(CheckpointError, match="two records of one name"):
+        read_file(path)
+
+
+def test_records_that_overlap(tmp_path):
+    path = tmp_path / "overlap.pth"
+    torch.save({"w": WEIGHT}, path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("again", b"x")
+        archive.getinfo("again").header_offset = archive.infolist()[2].header_offset
+    with pytest.raises(CheckpointError, match="overlap"):
+        read_file(path)
 
 
 def test_compressed_and_absent_records(tmp_path):

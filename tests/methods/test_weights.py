@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.card import read_card
+from benchx.methods.cards.reading import read_card
 from benchx.methods.weights import find_checkpoint, weights_digest
 
 

@@ -26,6 +26,7 @@ PROTOCOL = Frozen.model_validate(
         "min_validation_positives": 5,
         "inner_folds": 3,
         "feature_batch": 8,
+        "precision": "fp32",
     }
 )
 

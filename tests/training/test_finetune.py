@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from benchx.errors import BenchxError
 from benchx.metrics.classification import macro_auroc
+from benchx.training import precision
 from benchx.training.batches import batches
 from benchx.training.epochs import Diverged
 from benchx.training.finetune import Data, Finetuned, Recipe, finetune, predict
@@ -311,7 +312,8 @@ def test_batch_norm_survives_a_last_image_alone() -> None:
     assert found.model.encoder.calls[:2] == [8, 9]
 
 
-def test_bf16_is_recorded_and_close() -> None:
+def test_bf16_is_recorded_and_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     found = tune(Tiny(), replace(RECIPE, precision="bf16"))
     assert found.precision == "bf16"
     assert found.history[-1]["loss"] == pytest.approx(tune(Tiny()).history[-1]["loss"], abs=0.05)

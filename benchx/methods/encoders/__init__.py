@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from benchx.methods.building import build
-from benchx.methods.card import Card
+from benchx.methods.cards.schema import Card
 from benchx.methods.encoders.absent import TextOnly
 from benchx.methods.encoders.base import Encoder
+from benchx.methods.encoders.biovil import biovil, biovil_t
+from benchx.methods.encoders.clip_resnet import clip_resnet50
+from benchx.methods.encoders.densenet import densenet121
 from benchx.methods.encoders.efficientnet import efficientnet_lite0
+from benchx.methods.encoders.module import module
+from benchx.methods.encoders.open_clip_model import open_clip_image
+from benchx.methods.encoders.ptunifier import ptunifier
 from benchx.methods.encoders.resnet import resnet50
-from benchx.methods.encoders.vit import vit_base_patch16
+from benchx.methods.encoders.swin import swin_t
+from benchx.methods.encoders.timm_model import timm_model
+from benchx.methods.encoders.vit import vit_base
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {
+    "biovil": biovil,
+    "biovil_t": biovil_t,
+    "clip_resnet50": clip_resnet50,
+    "densenet121": densenet121,
     "efficientnet_lite0": efficientnet_lite0,
+    "module": module,
+    "open_clip": open_clip_image,
+    "ptunifier": ptunifier,
     "resnet50": resnet50,
-    "vit_base_patch16": vit_base_patch16,
+    "swin_t": swin_t,
+    "timm": timm_model,
+    "vit_base_patch16": partial(vit_base, patch_size=16),
+    "vit_base_patch32": partial(vit_base, patch_size=32),
 }
 
 
@@ -28,6 +47,7 @@ def build_encoder(card: Card) -> Encoder:
     if card.encoder is None:
         return TextOnly(card.name)
     spec = card.images
+    local = {"folder": card.folder} if card.encoder.name == "module" else {}
     return build(
         card.name,
         "encoder",
@@ -36,4 +56,5 @@ def build_encoder(card: Card) -> Encoder:
         pooling=card.pooling,
         channels=spec.channels,
         image_size=spec.size,
+        **local,
     )

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torchvision.models import resnet50 as torchvision_resnet50
 
 from benchx.methods.encoders.base import Encoder, Features, map_tokens, pool_map
-from benchx.methods.encoders.projections import Projection, build_projection
+from benchx.methods.projections import Projection, build_projection
 
 WIDTHS = (256, 512, 1024, 2048)
 STRIDES = (4, 8, 16, 32)
@@ -27,7 +27,13 @@ class ResNet50(Encoder):
     """
 
     def __init__(
-        self, *, channels: int, image_size: int, stages: int, upsample: int | None, token_stage: int | None
+        self,
+        *,
+        channels: int,
+        image_size: int,
+        stages: int = 4,
+        upsample: int | None = None,
+        token_stage: int | None = None,
     ) -> None:
         super().__init__(
             dim=WIDTHS[stages - 1], channels=channels, image_size=image_size, patch_size=STRIDES[stages - 1]
@@ -82,7 +88,7 @@ def resnet50(
         channels: of the images.
         image_size: side of the images in pixels.
         stages: 4, or 3 for methods whose pretraining dropped the last stage (MedKLIP).
-        upsample: side to which images are enlarged inside, bilinear with aligned corners (GLoRIA: 299).
+        upsample: side to which images are enlarged inside, bilinear with aligned corners (GLoRIA, MGCA: 299).
         token_stage: the stage whose places are the tokens; without it the last.
         projection: of the pooled features.
         token_projection: of the tokens.

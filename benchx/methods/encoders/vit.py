@@ -1,51 +1,79 @@
-"""ViT-B/16 (Dosovitskiy et al. 2021), timm's `vit_base_patch16_224`."""
+"""ViT-B (Dosovitskiy et al. 2021) with patches of 16 or 32 pixels, timm's VisionTransformer."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
-import timm
 import torch
 from pydantic import validate_call
-from torch.nn import functional
+from timm.models.vision_transformer import VisionTransformer
+from torch import nn
 
 from benchx.errors import UsageError
-from benchx.methods.encoders.base import Encoder, Features
+from benchx.methods.encoders.base import Encoder, Features, map_tokens
+from benchx.methods.encoders.pyramid import STRIDES, Pyramid
+from benchx.methods.projections import Projection, build_projection
 
-MAP_BLOCKS = (3, 5, 7, 11)
-"""Blocks whose patch tokens become maps, as in BenchX's and MRM's UPerNet segmentation."""
-PATCH = 16
-STRIDES = (4, 8, 16, 32)
+WIDTH = 768
+MAP_BLOCKS = (3, 5, 7)
+"""Blocks whose patch tokens become maps beside the last one's, as in BenchX's and MRM's UPerNet segmentation."""
+
+Pooling = Literal["cls", "patch_mean", "patch_mean_fresh_norm"]
+Style = Literal["timm", "clip"]
+
+STYLES: dict[Style, dict[str, Any]] = {
+    "timm": {},
+    "clip": {"pre_norm": True, "norm_layer": partial(nn.LayerNorm, eps=1e-5), "act_layer": "quick_gelu"},
+}
+"""What a style changes in timm's VisionTransformer; its own LayerNorm has eps 1e-6."""
+POOLINGS: dict[Pooling, dict[str, Any]] = {
+    "cls": {"global_pool": "token"},
+    "patch_mean": {"global_pool": "avg", "fc_norm": False},
+    "patch_mean_fresh_norm": {"global_pool": "avg", "fc_norm": True},
+}
 
 
 class ViTBase(Encoder):
     """Pooled: class token or mean of the patch tokens; tokens: class token first, then the patches.
 
-    With `cls` the last block's tokens pass the pretrained final LayerNorm. With `patch_mean_fresh_norm`
-    they do not: the mean of the patch tokens passes a LayerNorm that starts at weight 1 and bias 0, as in
-    MRM's official fine-tuning (`global_pool="avg"` of timm 0.6.12), and tokens are not normed.
+    With `cls` and `patch_mean` the last block's tokens pass the pretrained final LayerNorm, all of them. With
+    `patch_mean_fresh_norm` they do not: the mean of the patch tokens passes a LayerNorm that starts at weight 1
+    and bias 0, as in MRM's official fine-tuning (`global_pool="avg"` of timm 0.6.12), and tokens are not normed.
 
     Maps are the patch tokens of four blocks, not normed, brought to strides 4 to 32 by bilinear
     interpolation, which keeps their means.
+
+    Attributes:
+        norm_tokens: without it tokens are as the last block leaves them, for networks that norm the class token
+            alone (CLIP).
     """
 
     def __init__(
         self,
         *,
-        pooling: Literal["cls", "patch_mean_fresh_norm"],
+        pooling: Pooling,
         channels: int,
         image_size: int,
+        patch_size: int,
+        depth: int,
+        style: Style,
         resize_positions: bool,
+        norm_tokens: bool = True,
     ) -> None:
-        super().__init__(dim=768, channels=channels, image_size=image_size, patch_size=PATCH)
-        self.resize_positions = resize_positions
-        self.trunk: Any = timm.create_model(
-            "vit_base_patch16_224",
-            pretrained=False,
-            num_classes=0,
-            in_chans=channels,
+        super().__init__(dim=WIDTH, channels=channels, image_size=image_size, patch_size=patch_size)
+        self.resize_positions, self.norm_tokens = resize_positions, norm_tokens
+        self.pyramid = Pyramid((*MAP_BLOCKS, depth - 1), STRIDES, rescaled=True)
+        self.trunk: Any = VisionTransformer(
             img_size=image_size,
-            global_pool="token" if pooling == "cls" else "avg",
+            patch_size=patch_size,
+            in_chans=channels,
+            num_classes=0,
+            embed_dim=WIDTH,
+            depth=depth,
+            num_heads=12,
+            **STYLES[style],
+            **POOLINGS[pooling],
         )
         if pooling == "patch_mean_fresh_norm":
             self.fresh = {"fc_norm.weight": 1.0, "fc_norm.bias": 0.0}
@@ -58,10 +86,10 @@ class ViTBase(Encoder):
         """
         if image_size == self.image_size:
             return
-        if image_size % PATCH:
+        if image_size % self.patch_size:
             raise UsageError(
                 f"{image_size} px are no multiple of the patch",
-                f"patches have {PATCH} px",
+                f"patches have {self.patch_size} px",
                 "choose another size",
             )
         if not self.resize_positions:
@@ -78,9 +106,13 @@ class ViTBase(Encoder):
         return self.trunk.forward_head(self.trunk.forward_features(images))
 
     def _features(self, images: torch.Tensor) -> Features:
-        tokens, blocks = self.trunk.forward_intermediates(images, indices=list(MAP_BLOCKS))
-        maps = tuple(_rescaled(block, PATCH / stride) for block, stride in zip(blocks, STRIDES, strict=True))
-        return Features(self.trunk.forward_head(tokens), tokens, maps, STRIDES)
+        normed, blocks = self.trunk.forward_intermediates(
+            images, indices=list(self.pyramid.indices), return_prefix_tokens=True
+        )
+        grids, prefixes = zip(*blocks, strict=True)
+        maps = self.pyramid.maps(grids, self.image_size)
+        tokens = normed if self.norm_tokens else torch.cat((prefixes[-1], map_tokens(grids[-1])), dim=1)
+        return Features(self.trunk.forward_head(normed), tokens, maps, STRIDES)
 
     def _check(self, images: torch.Tensor) -> None:
         super()._check(images)
@@ -92,26 +124,60 @@ class ViTBase(Encoder):
             )
 
 
-def _rescaled(grid: torch.Tensor, factor: float) -> torch.Tensor:
-    if factor == 1:
-        return grid
-    return functional.interpolate(grid, scale_factor=factor, mode="bilinear", align_corners=False)
+class StudyOfOneImage(nn.Module):
+    """The features of an image, once for every view of its study: [B, D] -> [B, views * D]."""
+
+    def __init__(self, views: int) -> None:
+        super().__init__()
+        self.views = views
+
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:
+        """Return the features of the study."""
+        return pooled.repeat(1, self.views)
 
 
 @validate_call
-def vit_base_patch16(
+def vit_base(
     *,
-    pooling: Literal["cls", "patch_mean_fresh_norm"],
+    pooling: Pooling,
     channels: int,
     image_size: int,
+    patch_size: Literal[16, 32],
+    depth: Literal[11, 12] = 12,
+    style: Style = "timm",
+    norm_tokens: bool = True,
     resize_positions: bool = False,
+    projection: Projection | None = None,
+    token_projection: Projection | None = None,
+    study_views: Literal[3] | None = None,
 ) -> ViTBase:
-    """Build a ViT-B/16 encoder.
+    """Build a ViT-B encoder.
 
     Args:
-        pooling: `cls` or `patch_mean_fresh_norm`, see ViTBase.
+        pooling: see ViTBase.
         channels: of the images.
         image_size: side in pixels that the checkpoint's position embeddings are for.
+        patch_size: in pixels.
+        depth: number of blocks; 11 for PTUnifier, which drops CLIP's last.
+        style: `clip` for OpenAI's: a LayerNorm before the blocks, no bias in the patch embedding, QuickGELU and
+            LayerNorm eps 1e-5.
+        norm_tokens: see ViTBase.
         resize_positions: whether the encoder may be resized to other sides.
+        projection: of the pooled features.
+        token_projection: of the tokens, class token included.
+        study_views: for a method that embeds studies of so many images (REFERS): an image is projected as a study
+            that shows it in every view. Goes without a projection.
     """
-    return ViTBase(pooling=pooling, channels=channels, image_size=image_size, resize_positions=resize_positions)
+    encoder = ViTBase(
+        pooling=pooling,
+        channels=channels,
+        image_size=image_size,
+        patch_size=patch_size,
+        depth=depth,
+        style=style,
+        resize_positions=resize_positions,
+        norm_tokens=norm_tokens,
+    )
+    encoder.projection = StudyOfOneImage(study_views) if study_views else build_projection(projection, WIDTH)
+    encoder.token_projection = build_projection(token_projection, WIDTH)
+    return encoder

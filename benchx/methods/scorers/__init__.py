@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchx.methods.building import build
-from benchx.methods.card import Card
+from benchx.methods.cards.schema import Card
 from benchx.methods.scorers.base import Scorer
 from benchx.methods.scorers.cosine import cosine
+from benchx.methods.scorers.gloria import gloria
+from benchx.methods.scorers.medklip import medklip
 
 SCORERS: dict[str, Callable[..., Scorer]] = {
     "cosine": cosine,
+    "gloria": gloria,
+    "medklip": medklip,
 }
 
 

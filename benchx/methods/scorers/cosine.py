@@ -1,4 +1,4 @@
-"""Cosine similarity of the projected embeddings, with the pretrained temperature where the method applies it."""
+"""Cosine similarity of the projected embeddings, with the pretrained scale where the method applies it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from benchx.methods.encoders.base import Encoder, Features
 from benchx.methods.scorers.base import Scorer
 from benchx.methods.text.base import TextFeatures
 
+SCALE_LIMITS = (0.0, 4.6052)
+"""Of logit_scale; the upper one is log 100, as rounded in MedCLIP's code."""
+
 
 class Cosine(Scorer):
-    """Cosine of image and text embeddings, times exp(logit_scale) where the checkpoint has that scalar."""
+    """Cosine of image and text embeddings, times exp(logit_scale) where that scalar of the checkpoint is used."""
 
     def __init__(self, *, scaled: bool) -> None:
         super().__init__()
@@ -22,9 +25,9 @@ class Cosine(Scorer):
         self.scaled = scaled
 
     def forward(self, encoder: Encoder, images: Features, text: TextFeatures) -> torch.Tensor:
-        """Return [B, B'], in [-1, 1] without the scale."""
+        """Return [B, B'], in [-1, 1] without the scale, in [-100, 100] with it."""
         cosines = normalize(encoder.project(images), dim=-1) @ normalize(text.embedding, dim=-1).T
-        return cosines * self.logit_scale.exp() if self.scaled else cosines
+        return cosines * self.logit_scale.clamp(*SCALE_LIMITS).exp() if self.scaled else cosines
 
 
 @validate_call
@@ -32,6 +35,6 @@ def cosine(*, scaled: bool = False) -> Cosine:
     """Build a cosine scorer.
 
     Args:
-        scaled: whether to multiply by exp(logit_scale) of the checkpoint (CLIP, MedCLIP).
+        scaled: whether to multiply by exp(logit_scale) of the checkpoint (MedCLIP).
     """
     return Cosine(scaled=scaled)

@@ -5,10 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchx.methods.building import build
-from benchx.methods.card import Card
+from benchx.methods.cards.schema import Card
 from benchx.methods.text.base import TextTower
+from benchx.methods.text.bert import bert
+from benchx.methods.text.clip import clip_text
+from benchx.methods.text.open_clip_text import open_clip_text
+from benchx.methods.text.ptunifier import ptunifier_text
+from benchx.methods.text.word_bert import gloria_text, mgca_text
 
-TOWERS: dict[str, Callable[..., TextTower]] = {}
+TOWERS: dict[str, Callable[..., TextTower]] = {
+    "open_clip": open_clip_text,
+    "bert": bert,
+    "clip": clip_text,
+    "gloria": gloria_text,
+    "mgca": mgca_text,
+    "ptunifier": ptunifier_text,
+}
 
 
 def build_tower(card: Card) -> TextTower:

@@ -10,11 +10,14 @@ from typing import Any
 
 import torch
 
-from benchx.errors import WeightsMissing
-from benchx.methods.card import TokenizerChoice
+from benchx.errors import UsageError, WeightsMissing
+from benchx.methods.cards.schema import TokenizerChoice
 
 FOLDER = "tokenizers"
 """Where tokenizers lie in the weights root: `tokenizers/OWNER--NAME/`."""
+
+FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
+"""The files that make a tokenizer, one of the sets: any fast one; WordPiece; byte-pair encoding."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,14 @@ class LocalTokenizer:
     root: Path | None
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Tokenise texts; empty ones have the special tokens alone.
+        """Tokenise texts; empty ones have the special tokens alone, which count in the maximal length.
 
         Raises:
+            UsageError: there are no texts.
             WeightsMissing: the tokenizer's files are not there; says where they belong and where they come from.
         """
+        if not texts:
+            raise UsageError("there are no texts", "the list is empty", "give one text or more")
         found = self._tokenizer(
             list(texts),
             padding="max_length" if self.choice.padded else True,
@@ -68,12 +74,49 @@ class LocalTokenizer:
     @cached_property
     def _tokenizer(self) -> Any:
         folder = tokenizer_folder(self.choice, self.root) if self.root is not None else None
-        if folder is None or not folder.is_dir():
+        if folder is None or not any(all((folder / file).is_file() for file in files) for files in FILES):
+            wanted = " or ".join(" + ".join(files) for files in FILES)
             raise WeightsMissing(
                 f"no tokenizer of {self.choice.repo}",
-                f"not in {folder}" if folder is not None else "no weights root is set",
+                f"no {wanted} in {folder}" if folder is not None else "no weights root is set",
                 f"put the tokenizer files of {self.choice.repo} there, or: benchx methods fetch METHOD",
             )
-        from transformers import AutoTokenizer
+        return read_tokenizer(folder)
 
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+def read_tokenizer(folder: Path) -> Any:
+    """Read a tokenizer of the transformers library from a folder; no code of the folder is run.
+
+    Where the folder names no class, or one of its own (CXR-BERT), the class follows from the files.
+
+    Raises:
+        UsageError: the library does not read the files.
+    """
+    from transformers import AutoTokenizer
+
+    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        try:
+            return AutoTokenizer.from_pretrained(folder, **options)
+        except Exception:
+            # The library fails in many ways on a folder without a class that it knows.
+            return _class_of(folder).from_pretrained(folder, **options)
+    except Exception as error:
+        raise UsageError(
+            f"the tokenizer in {folder} does not read", str(error).split("\n")[0], "fetch its files again"
+        ) from error
+
+
+def _class_of(folder: Path) -> Any:
+    """Choose the library's class by the files."""
+    import transformers
+
+    if (folder / "vocab.txt").is_file():
+        name = "BertTokenizerFast"
+    elif not (folder / "merges.txt").is_file():
+        name = "PreTrainedTokenizerFast"
+    elif "<|startoftext|>" in (folder / "vocab.json").read_text(encoding="utf-8"):
+        name = "CLIPTokenizerFast"
+    else:
+        name = "RobertaTokenizerFast"
+    return getattr(transformers, name)

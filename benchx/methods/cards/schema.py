@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
-from benchx.errors import UsageError, unknown_name
+from benchx.errors import UsageError
 from benchx.images.spec import InputSpec
-from benchx.resources import resource_dir
 
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 
@@ -114,8 +112,6 @@ class Layout(BaseModel):
         join: tensors that are concatenated; after renaming.
         lead: tensors that have leading axes of length one which the file's do not have.
         transpose: matrices that the file holds transposed.
-        tied: [name, other name] pairs, both after renaming: the official code holds the two as one tensor, and the
-            last one that it loads, the other, counts where the file has it.
     """
 
     model_config = FROZEN
@@ -126,7 +122,6 @@ class Layout(BaseModel):
     join: tuple[Join, ...] = ()
     lead: tuple[str, ...] = ()
     transpose: tuple[str, ...] = ()
-    tied: tuple[tuple[str, str], ...] = ()
 
     @field_validator("rename")
     @classmethod
@@ -186,6 +181,8 @@ class Exposure(BaseModel):
 class Fingerprint(BaseModel):
     """The pooled features that the official file gives on the test image of `benchx methods check`.
 
+    For a method that reads only text, the embedding of its test tokens.
+
     Attributes:
         mean, std: over the features.
         first: the first four of them.
@@ -215,12 +212,13 @@ class Card(BaseModel):
     encoder: EncoderChoice | None = None
     layout: Layout = Layout()
     input: InputSpec | None = None
-    pooling: Literal["mean", "cls", "patch_mean", "patch_mean_fresh_norm"] | None = None
+    pooling: Literal["mean", "cls", "patch_mean", "patch_mean_fresh_norm", "model"] | None = None
     text: TextPart | None = None
     scorer: ScorerPart | None = None
     fingerprint: Fingerprint | None = None
     exposure: tuple[Exposure, ...]
     notes: str = ""
+    _folder: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -230,6 +228,11 @@ class Card(BaseModel):
         if not any(given) and self.text is None:
             raise ValueError("give an encoder with input and pooling, or a text tower")
         return self
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the card's file; Python files that the card names are relative to it."""
+        return self._folder
 
     @property
     def images(self) -> InputSpec:
@@ -246,41 +249,3 @@ class Card(BaseModel):
         """Return the JSON-able fields that can change an image feature, for hashing; titles and notes are no part."""
         kept = self.model_dump(mode="json", include={"encoder", "layout", "input", "pooling"})
         return {**kept, "seed": self.weights.seed}
-
-
-def card_names() -> list[str]:
-    """Return the names of the cards that ship with benchx, sorted."""
-    return sorted(path.stem for path in resource_dir("baselines").glob("*.yaml"))
-
-
-def read_card(name: str) -> Card:
-    """Read a card by name, or from a `.yaml` file.
-
-    Raises:
-        UsageError: no such card (the nearest name is suggested), or the file does not fit the schema.
-    """
-    path = _find(name)
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML", str(error).replace("\n", " "), "mend the file") from error
-    try:
-        return Card.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the card"
-        raise UsageError(
-            f"{path} is not a valid method card: {where}",
-            first["msg"],
-            f"{error.error_count()} errors in all; compare with {resource_dir('baselines') / 'gloria.yaml'}",
-        ) from error
-
-
-def _find(name: str) -> Path:
-    if name.endswith((".yaml", ".yml")):
-        if not Path(name).is_file():
-            raise UsageError(f"no card file {name}", "the path does not exist", "give a method name or a file")
-        return Path(name)
-    if name not in card_names():
-        raise unknown_name("method", name, card_names())
-    return resource_dir("baselines") / f"{name}.yaml"

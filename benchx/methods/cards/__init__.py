@@ -1,0 +1,1 @@
+"""Method cards: what they hold, where they are, how they are read or made."""

@@ -1,0 +1,70 @@
+"""Read method cards: by name, from a file, or made for a library's model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from benchx.errors import UsageError, unknown_name
+from benchx.methods.cards.discovery import card_files
+from benchx.methods.cards.local_code import pinned
+from benchx.methods.cards.schema import Card
+from benchx.methods.cards.yaml_lines import line_of
+from benchx.resources import resource_dir
+
+
+def card_names() -> list[str]:
+    """Return the names of the cards that ship with benchx or with installed packages, sorted."""
+    return sorted(card_files())
+
+
+def read_card(name: str) -> Card:
+    """Read a card by name, from a `.yaml` file, or make it for `timm:MODEL` or `open_clip:MODEL`.
+
+    Raises:
+        UsageError: no such card (the nearest name is suggested), or the file does not fit the schema.
+    """
+    if name.startswith(("timm:", "open_clip:")):
+        from benchx.methods.cards.named import named_card
+
+        return named_card(name)
+    path = _find(name)
+    raw, text = _parsed(path)
+    try:
+        card = Card.model_validate(pinned(raw, path.parent))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the card"
+        raise UsageError(
+            f"{path}, line {line_of(text, first['loc'])}, is not a valid method card: {where}",
+            first["msg"],
+            f"{error.error_count()} errors in all; compare with {resource_dir('baselines') / 'gloria.yaml'}",
+        ) from error
+    card._folder = path.parent
+    if path == Path(name):
+        from benchx.methods.cards.parts_by_name import check_parts
+
+        check_parts(card, path, text)
+    return card
+
+
+def _parsed(path: Path) -> tuple[Any, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.safe_load(text), text
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not YAML", str(error).replace("\n", " "), "mend the file") from error
+
+
+def _find(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        if not Path(name).is_file():
+            raise UsageError(f"no card file {name}", "the path does not exist", "give a method name or a file")
+        return Path(name)
+    files = card_files()
+    if name not in files:
+        raise unknown_name("method", name, files)
+    return files[name]

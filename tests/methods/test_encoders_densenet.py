@@ -1,0 +1,72 @@
+"""DenseNet-121 against torchvision and torchxrayvision with the same weights."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import torch
+import torchvision
+from official_files import saved
+from torch.nn import functional
+
+from benchx.methods import load
+from benchx.methods.encoders.base import Encoder
+from benchx.methods.keyed_init import keyed_tensor, seeded_images
+
+SIZE = 96
+
+
+def keyed(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: keyed_tensor(name, value.shape) for name, value in network.state_dict().items()}
+
+
+def largest_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
+    return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def compare(encoder: Encoder, features: torch.nn.Module, channels: int) -> None:
+    images = seeded_images(SIZE, count=1, channels=channels)
+    with torch.inference_mode():
+        ours = encoder.encode(images)
+        last = functional.relu(features(images))
+        assert torch.equal(encoder(images), ours.pooled)
+    assert largest_difference(ours.pooled, last.mean((2, 3))) < 1e-5
+    assert largest_difference(ours.maps[3], last) < 1e-5
+    assert largest_difference(ours.tokens, last.flatten(2).transpose(1, 2)) < 1e-5
+    assert [(one.shape[1], one.shape[2] * stride) for one, stride in zip(ours.maps, ours.strides, strict=True)] == [
+        (256, SIZE),
+        (512, SIZE),
+        (1024, SIZE),
+        (1024, SIZE),
+    ]
+
+
+@pytest.mark.parametrize("old_names", [True, False])
+def test_torchvision_under_the_published_and_the_new_names(tmp_path, old_names):
+    theirs = torchvision.models.densenet121(weights=None).eval()
+    weights = keyed(theirs)
+    theirs.load_state_dict(weights)
+    if old_names:
+        weights = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])\.", r"\1.\2.", n): v for n, v in weights.items()}
+        assert "features.denseblock1.denselayer1.norm.1.weight" in weights
+    compare(load("imagenet-densenet121", saved(tmp_path / "x.pth", weights)), theirs.features, 3)
+
+
+def test_torchxrayvision(tmp_path):
+    models = pytest.importorskip("torchxrayvision.models")
+    theirs = models.DenseNet(weights=None).eval()
+    weights = keyed(theirs)
+    theirs.load_state_dict(weights)
+    encoder = load("xrv-densenet121", saved(tmp_path / "x.pth", weights))
+    compare(encoder, theirs.features, 1)
+    images = seeded_images(224, count=1, channels=1)
+    with torch.inference_mode():
+        assert largest_difference(encoder(images), theirs.features2(images)) < 1e-5
+
+
+def test_the_pooled_features_are_differentiable():
+    encoder = load("random-densenet121", image_size=64)
+    encoder(seeded_images(64, count=1)).square().sum().backward()
+    gradients = [value.grad for value in encoder.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)

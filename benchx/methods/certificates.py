@@ -36,9 +36,12 @@ class Certificate:
 
 
 def card_digest(card: Card) -> str:
-    """Return the sha256 of what decides a card's numbers on given input."""
-    kept = {"encoder", "layout", "pooling", "text", "scorer"}
-    return digest_json(card.model_dump(mode="json", include=kept, exclude_defaults=True))
+    """Return the sha256 of what decides a card's numbers on prepared images and token ids."""
+    kept = card.model_dump(
+        mode="json", include={"encoder", "layout", "pooling", "text", "scorer"}, exclude_defaults=True
+    )
+    kept.get("text", {}).pop("tokenizer", None)
+    return digest_json(kept)
 
 
 def certificate_of(card: Card) -> Certificate | None:

@@ -159,7 +159,9 @@ def _tokenizer(card: Card, root: Path, stage: Stage) -> list[Fetched]:
             done.append(Fetched(target, digest_file(target), None, new=False))
             continue
         try:
-            digest = _download(card, _on_hub(HubFile(repo=choice.repo, file=name)), target, stage)
+            digest = _download(
+                card, _on_hub(HubFile(repo=choice.repo, file=name, revision=choice.revision)), target, stage
+            )
         except _NotThere:
             continue
         done.append(Fetched(target, digest, None, new=True))
@@ -224,7 +226,7 @@ def _by_hand(card: Card, weights: Weights, folder: Path) -> WeightsMissing:
     gated = f"; {weights.gated}" if weights.gated else ""
     return WeightsMissing(
         f"{weights.files[0]} of '{card.name}' has to be fetched by hand",
-        f"it lies where no command can get it{gated}; licence: {card.licence}",
+        f"the card names no address to download it from{gated}; licence: {card.licence}",
         f"get it from {weights.page} and put it at {folder / weights.files[0]}",
     )
 

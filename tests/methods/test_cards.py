@@ -130,3 +130,15 @@ def test_importing_methods_and_reading_cards_is_cheap():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["medklip", "xrv-resnet50", "mrm", "timm:test_vit"])
+def test_the_random_twin_of_any_method(name):
+    card, twin = read_card(name), read_card(f"random:{name}")
+    assert (twin.encoder, twin.input, twin.pooling) == (card.encoder, card.input, card.pooling)
+    assert (twin.name, twin.weights.seed, twin.exposure, twin.text) == (f"random:{name}", 0, (), None)
+
+
+def test_a_text_tower_has_no_random_twin():
+    with pytest.raises(UsageError, match="encodes no images"):
+        read_card("random:cxr-bert")

@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from benchx.errors import UsageError, unknown_name
 from benchx.methods.cards.discovery import card_files
 from benchx.methods.cards.local_code import pinned
-from benchx.methods.cards.schema import Card
+from benchx.methods.cards.schema import Card, Weights
 from benchx.methods.cards.yaml_lines import line_of
 from benchx.resources import resource_dir
+
+RANDOM = "random:"
 
 
 def card_names() -> list[str]:
@@ -22,7 +24,7 @@ def card_names() -> list[str]:
 
 
 def read_card(name: str) -> Card:
-    """Read a card by name, from a `.yaml` file, or make it for `timm:MODEL` or `open_clip:MODEL`.
+    """Read a card by name, from a `.yaml` file, or make it for `timm:MODEL`, `open_clip:MODEL` or `random:METHOD`.
 
     Raises:
         UsageError: no such card (the nearest name is suggested), or the file does not fit the schema.
@@ -31,6 +33,8 @@ def read_card(name: str) -> Card:
         from benchx.methods.cards.named import named_card
 
         return named_card(name)
+    if name.startswith(RANDOM):
+        return random_twin(read_card(name.removeprefix(RANDOM)))
     path = _find(name)
     raw, text = _parsed(path)
     try:
@@ -49,6 +53,27 @@ def read_card(name: str) -> Card:
 
         check_parts(card, path, text)
     return card
+
+
+def random_twin(card: Card) -> Card:
+    """Return the card of a method's image encoder with random weights and the same input.
+
+    Raises:
+        UsageError: the method encodes no images.
+    """
+    return Card(
+        name=f"{RANDOM}{card.name}",
+        title=f"{card.title}, random",
+        paper=card.paper,
+        code=card.code,
+        licence="that of the code; there are no weights",
+        weights=Weights(seed=0),
+        encoder=card.encoder,
+        input=card.images,
+        pooling=card.pooling,
+        exposure=(),
+        notes="The encoder and the input of the method, with the library's initialisation.",
+    )
 
 
 def _parsed(path: Path) -> tuple[Any, str]:

@@ -139,6 +139,8 @@ class TokenizerChoice(BaseModel):
 
     Attributes:
         repo: the hub repository whose tokenizer files the method uses; kept under `tokenizers/` in the weights root.
+        revision: of that repository.
+        cleaning: what is done to a text first, by its name in `benchx.methods.text.cleaning`.
         max_length: tokens per text, longer ones are cut.
         padded: whether every text is padded to `max_length`, for methods whose features count the padding.
     """
@@ -146,6 +148,8 @@ class TokenizerChoice(BaseModel):
     model_config = FROZEN
 
     repo: str
+    revision: str = "main"
+    cleaning: Literal["words"] | None = None
     max_length: int = Field(ge=2)
     padded: bool = False
 
@@ -169,7 +173,11 @@ class ScorerPart(Choice):
 
 
 class Exposure(BaseModel):
-    """What the pretraining saw of a dataset, and who says so."""
+    """What the pretraining saw of a dataset, and who says so.
+
+    What the weights that it started from had seen counts too, as far as images go; of text towers that start from a
+    public language model (Bio_ClinicalBERT: MIMIC-III notes) only what the method itself trained on is listed.
+    """
 
     model_config = FROZEN
 

@@ -1,8 +1,8 @@
 """What the pickles of torch files mean: tensors, plain containers, and stubs for everything foreign.
 
-`torch.load(weights_only=True)` is not used. It has run code and corrupted memory in older releases
-(CVE-2025-32434, before torch 2.6; CVE-2026-24747, before 2.10), it refuses the foreign classes of most published
-files, and a short file can keep it busy for years (nested tuples as a key) or ask it for any amount of memory.
+`torch.load(weights_only=True)` is not used. It has run code in older releases (CVE-2025-32434, before torch 2.6), it
+refuses the foreign classes of most published files, and a short file can keep it busy for years (nested tuples as a
+key) or ask it for any amount of memory.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ class ResNet50(Encoder):
     """Pooled: mean of the last stage; tokens: the places of one stage; maps: every stage.
 
     Attributes:
-        upsample: side to which images are enlarged inside, for pooled features and tokens only: a map at
-            a stride of the input image exists only without it.
+        upsample: side to which images of any size are brought inside, for pooled features and tokens only: a map at a
+            stride of the input image exists only without it.
     """
 
     def __init__(
@@ -88,7 +88,8 @@ def resnet50(
         channels: of the images.
         image_size: side of the images in pixels.
         stages: 4, or 3 for methods whose pretraining dropped the last stage (MedKLIP).
-        upsample: side to which images are enlarged inside, bilinear with aligned corners (GLoRIA, MGCA: 299).
+        upsample: side to which images of any size are brought inside, bilinear with aligned corners (GLoRIA, MGCA:
+            299); larger ones are reduced without antialiasing.
         token_stage: the stage whose places are the tokens; without it the last.
         projection: of the pooled features.
         token_projection: of the tokens.

@@ -12,6 +12,7 @@ import torch
 
 from benchx.errors import UsageError, WeightsMissing
 from benchx.methods.cards.schema import TokenizerChoice
+from benchx.methods.text.cleaning import CLEANINGS
 
 FOLDER = "tokenizers"
 """Where tokenizers lie in the weights root: `tokenizers/OWNER--NAME/`."""
@@ -57,7 +58,7 @@ class LocalTokenizer:
         if not texts:
             raise UsageError("there are no texts", "the list is empty", "give one text or more")
         found = self._tokenizer(
-            list(texts),
+            [self._cleaned(text) for text in texts],
             padding="max_length" if self.choice.padded else True,
             truncation=True,
             max_length=self.choice.max_length,
@@ -65,6 +66,9 @@ class LocalTokenizer:
         )
         ids = found["input_ids"]
         return Tokens(ids, found["attention_mask"], torch.isin(ids, self._continuations))
+
+    def _cleaned(self, text: str) -> str:
+        return text if self.choice.cleaning is None else CLEANINGS[self.choice.cleaning](text)
 
     @cached_property
     def _continuations(self) -> torch.Tensor:

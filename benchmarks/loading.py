@@ -30,7 +30,7 @@ MEASURE = """
 import json, sys, time
 from pathlib import Path
 from benchx.methods import load
-from benchx.methods.checkpoints import read_tensors
+from benchx.methods.checkpoints.reading import read_tensors
 import timm, safetensors.torch
 peak = lambda: 1024 * int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 path, kind = Path(sys.argv[1]), sys.argv[2]

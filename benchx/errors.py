@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class BenchxError(Exception):
-    """One clear error in three lines.
+    """One clear error in three lines. Control characters, in names from files for example, are escaped.
 
     Args:
         what: what went wrong, naming the file, row or name concerned.
@@ -18,8 +18,8 @@ class BenchxError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
-        self.what, self.why, self.todo = what, why, todo
-        super().__init__(what, why, todo)
+        self.what, self.why, self.todo = (_escaped(part) for part in (what, why, todo))
+        super().__init__(self.what, self.why, self.todo)
 
     def __str__(self) -> str:
         lines = [self.what, self.why and f"why: {self.why}", self.todo and f"do:  {self.todo}"]
@@ -54,6 +54,13 @@ class NotApplicable(BenchxError):
 
 class StoreError(BenchxError):
     """A results store is unreadable, or a result could not be written."""
+
+
+def _escaped(text: str) -> str:
+    """Return a text on one line, which does nothing to a terminal; backslashes stay, so once is as good as twice."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -21,7 +21,10 @@ def fetch(
     method: str,
     root: Annotated[Path | None, typer.Option(help="Weights root; without it BENCHX_WEIGHTS.")] = None,
 ) -> None:
-    """Download a method's weights and tokenizer from where its card says, checked and resumable."""
+    """Download a method's weights and tokenizer from where its card says, checked and resumable.
+
+    HF_TOKEN is the hub's token for gated files, HF_ENDPOINT another hub's address; HF_HUB_OFFLINE=1 forbids network.
+    """
     from benchx.errors import UsageError
     from benchx.methods.cards.reading import read_card
     from benchx.methods.fetching import fetch as fetch_weights
@@ -42,6 +45,8 @@ def fetch(
 def check(
     method: str,
     checkpoint: Annotated[Path | None, typer.Option(help="The official checkpoint file.")] = None,
+    text_checkpoint: Annotated[Path | None, typer.Option(help="A text tower's own file, if it has one.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the test image; without it the card's.")] = None,
     json: Json = False,
 ) -> None:
     """Check that a checkpoint fills a method, and show what its features look like.
@@ -50,7 +55,7 @@ def check(
     """
     from benchx.methods.checking import check as check_weights
 
-    report = check_weights(method, checkpoint)
+    report = check_weights(method, checkpoint, image_size, text_checkpoint)
     if json:
         print_json(out, report.to_dict())
     else:
@@ -71,7 +76,8 @@ def convert(
 
     done = convert_file(file, to, tuple(container.split(".")) if container else ())
     out.print(
-        f"{done.tensors} tensors, {done.bytes / 1e6:.1f} MB in {done.file}; sha256 {done.sha256}",
+        f"{done.tensors} tensors, {done.bytes / 1e6:.1f} MB in {done.file}; sha256 {done.sha256}; "
+        f"dropped: {', '.join(done.dropped) or 'nothing'}",
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -87,11 +93,19 @@ def certify(
     """Compare a method with the figures of its official code, and write its certificate."""
     from dataclasses import asdict
 
-    from benchx.methods.certificates import store_certificate
+    from benchx.errors import StoreError
+    from benchx.methods.certificates import store_certificate, stored_at
     from benchx.methods.certifying import certify as run_check
 
     certificate = run_check(method)
-    file = store_certificate(certificate, out_dir)
+    try:
+        file = store_certificate(certificate, out_dir)
+    except OSError as error:
+        raise StoreError(
+            f"the certificate cannot be written to {out_dir or stored_at(method).parent}",
+            error.strerror or str(error),
+            "give --out DIR, a folder that you can write to",
+        ) from error
     if json:
         return print_json(out, asdict(certificate))
     print_rows(out, [{"": key, "value": value} for key, value in asdict(certificate).items()], as_json=False)

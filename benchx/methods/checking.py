@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from benchx.digests import digest_file
 from benchx.images.geometry import prepare
 from benchx.methods.cards.reading import read_card
 from benchx.methods.cards.schema import Card, Fingerprint
@@ -41,6 +42,7 @@ class CheckReport:
         resized: position embeddings that were resampled for the image size, with both shapes.
         dtypes: number of tensors taken by their data type in the file; all are held as float32.
         fresh: tensors that the method starts afresh, not from the file.
+        text_checkpoint, text_digest: the text tower's own file, if it has one and it was read, and its sha256.
         without_text: why the text tower was left out, where the method has one.
         dim: number of the features.
         parameters: of all parts that were filled.
@@ -60,6 +62,8 @@ class CheckReport:
     resized: tuple[str, ...]
     dtypes: dict[str, int]
     fresh: tuple[str, ...]
+    text_checkpoint: str | None
+    text_digest: str | None
     without_text: str | None
     dim: int
     parameters: int
@@ -72,11 +76,17 @@ class CheckReport:
         return asdict(self)
 
 
-def check(name: str, checkpoint: Path | None = None, image_size: int | None = None) -> CheckReport:
+def check(
+    name: str,
+    checkpoint: Path | None = None,
+    image_size: int | None = None,
+    text_checkpoint: Path | None = None,
+) -> CheckReport:
     """Load a method strictly and describe it.
 
     Args:
         image_size: side of the test image in pixels; without it the card's, the only one with a fingerprint.
+        text_checkpoint: the file of a text tower that has one of its own; without it BENCHX_WEIGHTS is searched.
 
     Raises:
         UsageError: no such method, or it does not take this image size.
@@ -84,7 +94,7 @@ def check(name: str, checkpoint: Path | None = None, image_size: int | None = No
     """
     card = read_card(name)
     path = find_checkpoint(card, checkpoint, default_root())
-    found = filled(card, path) if path is not None else None
+    found = filled(card, path, text_path=text_checkpoint) if path is not None else None
     encoder = (found.encoder if found else random_encoder(card)).eval()
     resized = _resize(encoder, image_size)
     digest = weights_digest(card, path)
@@ -104,6 +114,8 @@ def check(name: str, checkpoint: Path | None = None, image_size: int | None = No
         resized=resized,
         dtypes=dict(found.dtypes) if found else {},
         fresh=tuple(name for part in (encoder, encoder.text, encoder.scorer) if part for name in part.fresh),
+        text_checkpoint=found.text_path.name if found and found.text_path else None,
+        text_digest=digest_file(found.text_path) if found and found.text_path else None,
         without_text=encoder.without_text.what if encoder.without_text else None,
         dim=len(features),
         parameters=sum(parameter.numel() for parameter in encoder.parameters()),

@@ -22,6 +22,7 @@ class Coverage:
         filled: the part's tensor -> the checkpoint's tensors, several where the layout joins them.
         missing: tensors that the checkpoint does not have.
         wrong_shape: tensor -> (expected shape, shape in the checkpoint).
+        taken: the checkpoint's tensors that have a place in the part, also those of a wrong shape.
     """
 
     filled: Mapping[str, tuple[str, ...]]

@@ -12,7 +12,7 @@ import torch
 
 from benchx.digests import digest_json
 from benchx.errors import CheckpointError
-from benchx.methods.cards.reading import card_names, read_card
+from benchx.methods.cards.reading import read_card
 from benchx.methods.cards.schema import Card, Layout
 from benchx.methods.checkpoints.reading import Named, containers
 from benchx.methods.coverage import Coverage, Shape, cover, unused
@@ -20,6 +20,7 @@ from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.parts import Part
 from benchx.methods.text import build_tower
+from benchx.resources import resource_dir
 
 SHOWN = 4
 _BUILT: dict[str, Mapping[str, Shape]] = {}
@@ -47,7 +48,7 @@ def does_not_fill(
     return CheckpointError(
         f"{path.name} fills {len(coverage.filled)} of {total} tensors of the {role} of '{card.name}'",
         "; ".join(parts),
-        remedy or _page(card, "incomplete" if coverage.filled else "another method's"),
+        remedy or _misfit(card, coverage, named, layout),
     )
 
 
@@ -76,7 +77,8 @@ def _other_card(card: Card, tree: Any, part: Part) -> str:
     if not isinstance(part, Encoder) and card.encoder is not None:
         return ""
     inside = containers(tree)
-    for other in map(read_card, card_names()):
+    shipped = sorted(path.stem for path in resource_dir("baselines").glob("*.yaml"))
+    for other in map(read_card, shipped):
         if other.name == card.name or other.weights.seed is not None:
             continue
         layout = other.text.layout if other.encoder is None and other.text is not None else other.layout
@@ -98,8 +100,17 @@ def _other_place(tree: Any, part: Part, layout: Layout) -> str:
     return ""
 
 
-def _page(card: Card, state: str) -> str:
-    return f"the file is {state}: the official one is on {card.weights.page or card.code}"
+def _misfit(card: Card, coverage: Coverage, named: Named, layout: Layout) -> str:
+    """Say what a file is that nothing fits."""
+    page = f"the official one is on {card.weights.page or card.code}"
+    if not coverage.filled:
+        return f"the file is another method's: {page}"
+    left = sum(name.startswith(layout.prefix) and name not in coverage.taken for name in named)
+    if not coverage.missing:
+        return f"the file is of another variant of the network: {page}; or mend the card's encoder and input"
+    if left >= len(coverage.missing):
+        return f"names differ: {page}; or map those left over to the missing ones in the card's layout.rename"
+    return f"the file is incomplete: {page}"
 
 
 def _expected(card: Card) -> Mapping[str, Shape]:

@@ -6,6 +6,7 @@ import http.client
 import os
 import re
 import shutil
+import string
 import time
 import urllib.error
 import urllib.request
@@ -13,11 +14,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from benchx import __version__
 from benchx.digests import digest_file
 from benchx.errors import CheckpointError
+from benchx.methods.cards.schema import web_address
 from benchx.progress import Advance
 
 PAUSES = (1.0, 4.0)
@@ -35,7 +37,7 @@ class Refused(Exception):
     """The server answered with an error that another attempt does not change.
 
     Attributes:
-        status: the HTTP status, 4xx.
+        status: the HTTP status, 3xx or 4xx.
         reason: what the server says, one line.
     """
 
@@ -98,8 +100,19 @@ def download(url: str, target: Path, advance: Advance, *, token: str | None = No
     Raises:
         Refused: the server's answer is an error that stays.
         CheckpointError: the network or the server fails again and again, the body is cut short, is a web page or
-            another file than the sha256's, or the disk is full.
+            another file than the sha256's, the address is malformed, or the file cannot be written.
     """
+    try:
+        return _download(url, target, advance, token, sha256)
+    except OSError as error:
+        raise CheckpointError(
+            f"{target} cannot be written",
+            error.strerror or str(error),
+            "make room there and repeat the command, which goes on where it stopped; or give another --root",
+        ) from error
+
+
+def _download(url: str, target: Path, advance: Advance, token: str | None, sha256: str | None) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = _Part(target)
     for pause in (*PAUSES, None):
@@ -128,28 +141,48 @@ def download(url: str, target: Path, advance: Advance, *, token: str | None = No
 
 def _receive(url: str, part: _Part, advance: Advance, token: str | None) -> None:
     offset, etag = part.begun()
-    request = urllib.request.Request(
-        url, headers={"User-Agent": f"benchx/{__version__}", "Accept-Encoding": "identity"}
-    )
-    if token:
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    headers = {"User-Agent": f"benchx/{__version__}", "Accept-Encoding": "identity"}
     if offset:
-        request.add_header("Range", f"bytes={offset}-")
-        request.add_header("If-Range", etag)
+        headers |= {"Range": f"bytes={offset}-", "If-Range": etag}
+    with _opened(url, headers, token, part) as response:
+        _store(response, part, advance, offset, etag)
+
+
+def _opened(url: str, headers: dict[str, str], token: str | None, part: _Part) -> Any:
+    """Return the response to a request; of the OSErrors, those of the disk alone come through."""
     try:
-        with _OPENER.open(request, timeout=TIMEOUT) as response:
-            _store(response, part, advance, offset, etag)
+        request = urllib.request.Request(url, headers=headers)
+        if token:
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
+        return _OPENER.open(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         with error:
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
                 part.discard()
             elif error.code < HTTPStatus.INTERNAL_SERVER_ERROR and error.code not in TRY_AGAIN:
-                raise Refused(error.code, error.headers.get("X-Error-Message") or str(error.reason)) from error
-            raise _BrokenOff(f"the server answers {error.code} {error.reason}") from error
+                raise Refused(error.code, _said(error)) from error
+            raise _BrokenOff(f"the server answers {error.code} {_said(error)}") from error
     except urllib.error.URLError as error:
-        raise _BrokenOff(str(error.reason)) from error
-    except (ConnectionError, TimeoutError, http.client.HTTPException) as error:
-        raise _BrokenOff(str(error) or type(error).__name__) from error
+        raise _BrokenOff(_one_line(error.reason)) from error
+    except (http.client.InvalidURL, ValueError) as error:
+        raise CheckpointError(
+            f"{part.target.name} cannot be fetched from {url}",
+            f"the address is malformed: {_one_line(error)}",
+            "mend the address in the card",
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenOff(_one_line(error)) from error
+
+
+def _said(error: urllib.error.HTTPError) -> str:
+    """Return the server's message, or what is wrong with its redirects."""
+    if str(error.reason).startswith(_Redirects.inf_msg):
+        return "it redirects in a circle"
+    return _one_line(error.headers.get("X-Error-Message") or error.reason)
+
+
+def _one_line(said: object) -> str:
+    return " ".join(str(said).split()) or type(said).__name__
 
 
 def _store(response: Any, part: _Part, advance: Advance, offset: int, etag: str) -> None:
@@ -170,7 +203,7 @@ def _store(response: Any, part: _Part, advance: Advance, offset: int, etag: str)
         offset = 0
         part.restart(headers.get("ETag", ""))
     length = headers.get("Content-Length")
-    total = offset + int(length) if length is not None else None
+    total = offset + int(length) if length is not None and length.isdecimal() else None
     free = shutil.disk_usage(part.target.parent).free
     if total is not None and total - offset > free:
         raise CheckpointError(
@@ -189,7 +222,7 @@ def _store(response: Any, part: _Part, advance: Advance, offset: int, etag: str)
 
 
 def _append(response: Any, file: IO[bytes], size: int, total: int | None, advance: Advance) -> int:
-    while block := response.read(BLOCK):
+    while block := _block(response):
         file.write(block)
         size += len(block)
         if total is not None:
@@ -197,8 +230,28 @@ def _append(response: Any, file: IO[bytes], size: int, total: int | None, advanc
     return size
 
 
+def _block(response: Any) -> bytes:
+    try:
+        block: bytes = response.read(BLOCK)
+    except (OSError, http.client.HTTPException) as error:
+        raise _BrokenOff(_one_line(error)) from error
+    return block
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects; the token goes along only to the host it was meant for."""
+    """Follows redirects to http and https; the token goes along only to the host it was meant for."""
+
+    def http_error_302(self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        to = urljoin(req.full_url, headers.get("Location") or headers.get("URI") or "")
+        try:
+            web_address(quote(to, encoding="iso-8859-1", safe=string.punctuation))
+        except ValueError as error:
+            raise urllib.error.HTTPError(
+                req.full_url, code, f"it redirects to {to}, but {error}", headers, fp
+            ) from error
+        return super().http_error_302(req, fp, code, msg, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(
         self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from benchx.digests import digest_file
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.cards.schema import Card, HubFile, Weights
+from benchx.methods.cards.schema import Card, HubFile, Weights, web_address
 from benchx.methods.downloading import Refused, download
 from benchx.methods.text.tokenizer import tokenizer_folder
 from benchx.methods.weights import TEXT_FOLDER, find_checkpoint, find_text_checkpoint
@@ -73,15 +73,17 @@ def fetch(card: Card, root: Path, stage: Stage) -> list[Fetched]:
 
     Weights go to `<root>/<method>/`, those of a separate text tower to `<root>/<method>/text/`, a tokenizer to
     `<root>/tokenizers/`. The hub is that of HF_ENDPOINT, the token that of HF_TOKEN or of a log-in of the
-    huggingface_hub library. What can be fetched is fetched before the first error about what cannot.
+    huggingface_hub library; with HF_HUB_OFFLINE=1 nothing is contacted. What can be fetched is fetched before one
+    error about everything that cannot.
 
     Args:
         stage: called once per file; the function that it returns is told the bytes that are there and in all.
 
     Raises:
-        UsageError: the method's weights are random, HF_HUB_OFFLINE is set, or another fetch is at work.
+        UsageError: the method's weights are random, HF_HUB_OFFLINE is set, HF_ENDPOINT is no address, HF_TOKEN no
+            token, the root is no folder that can be written to, or another fetch is at work.
         WeightsMissing: only a person can get a file (says where, and where to put it), or its package is missing.
-        CheckpointError: the server does not give a file, or gives another one than the card's.
+        CheckpointError: the server does not give a file, or gives another one than the card's, or the disk is full.
     """
     if _offline():
         raise UsageError(f"'{card.name}' is not fetched", "HF_HUB_OFFLINE is set", "unset it to use the network")
@@ -91,21 +93,36 @@ def fetch(card: Card, root: Path, stage: Stage) -> list[Fetched]:
             f"they are random, drawn from seed {card.weights.seed}",
             "use the method as it is",
         )
-    root.mkdir(parents=True, exist_ok=True)
     done: list[Fetched] = []
-    by_hand: list[WeightsMissing] = []
+    failed: list[CheckpointError] = []
     try:
+        root.mkdir(parents=True, exist_ok=True)
         with FileLock(root / ".fetch.lock", timeout=0):
             for step in _steps(card, root, stage):
                 try:
                     done += step()
-                except WeightsMissing as error:
-                    by_hand.append(error)
+                except CheckpointError as error:
+                    failed.append(error)
     except Timeout as error:
         raise UsageError(f"another fetch is at work in {root}", "its lock is taken", "wait for it") from error
-    if by_hand:
-        raise by_hand[0]
+    except OSError as error:
+        raise UsageError(
+            f"the weights root {root} cannot be used",
+            f"{error.filename or root}: {error.strerror or error}",
+            "give another --root DIR, or set BENCHX_WEIGHTS to a folder that you can write to",
+        ) from error
+    if failed:
+        raise _in_one(failed)
     return done
+
+
+def _in_one(errors: Sequence[CheckpointError]) -> CheckpointError:
+    """Return one error that says all that several say."""
+    if len(errors) == 1:
+        return errors[0]
+    kind = WeightsMissing if all(isinstance(error, WeightsMissing) for error in errors) else CheckpointError
+    lines = zip(*((error.what, error.why, error.todo) for error in errors), strict=True)
+    return kind(*("; also: ".join(dict.fromkeys(line)) for line in lines))
 
 
 def _steps(card: Card, root: Path, stage: Stage) -> Iterator[Callable[[], list[Fetched]]]:
@@ -186,20 +203,36 @@ def _source(card: Card, weights: Weights) -> _Source | None:
 def _on_hub(file: HubFile) -> _Source:
     from huggingface_hub import constants, hf_hub_url
 
-    endpoint = os.environ.get("HF_ENDPOINT", constants.ENDPOINT).rstrip("/")
+    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+    try:
+        web_address(endpoint)
+    except ValueError as error:
+        raise UsageError(
+            f"HF_ENDPOINT is {endpoint}, which is no address of a hub", str(error), "mend or unset it"
+        ) from error
     url = hf_hub_url(file.repo, file.file, revision=file.revision, endpoint=endpoint)
     return _Source(url, f"{endpoint}/{file.repo}", True)
 
 
 def _download(card: Card, source: _Source, target: Path, stage: Stage, sha256: str | None = None) -> str:
     """Download a file; what the server refuses becomes an error about the method."""
-    from huggingface_hub import get_token
-
-    token = get_token() if source.on_hub else None
+    token = _token() if source.on_hub else None
     try:
         return download(source.url, target, stage(f"{card.name}: {target.name}"), token=token, sha256=sha256)
     except Refused as error:
         raise _refusal(card, source, target, error, token) from error
+
+
+def _token() -> str | None:
+    """Return the hub's token, if there is one."""
+    from huggingface_hub import get_token
+
+    token = get_token()
+    if token is not None and not (token.isascii() and token.isprintable()):
+        raise UsageError(
+            "HF_TOKEN is not a token", "it has characters that no token has", "copy it anew from your hub account"
+        )
+    return token
 
 
 def _refusal(card: Card, source: _Source, target: Path, error: Refused, token: str | None) -> CheckpointError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from benchx.errors import WeightsMissing
+from benchx.errors import UsageError, WeightsMissing
 from benchx.methods.cards.reading import read_card
 from benchx.methods.cards.schema import Card
 from benchx.methods.encoders import build_encoder
@@ -41,15 +42,19 @@ def load(
             BENCHX_WEIGHTS is searched. Where it is not found, calls on text raise WeightsMissing.
 
     Raises:
-        UsageError: no such method, or the method does not take this image size.
+        UsageError: no such method, the method does not take this image size, or no text checkpoint.
         WeightsMissing: no checkpoint was found.
         CheckpointError: the checkpoint does not read, or does not fill the method.
     """
     card = method if isinstance(method, Card) else read_card(method)
+    if text_checkpoint is not None and (not text or card.text is None or card.text.weights is None):
+        raise UsageError(
+            f"'{card.name}' takes no text_checkpoint", "its text side, if any, comes with its own file", "leave it out"
+        )
     path = find_checkpoint(card, _path(checkpoint), default_root())
     encoder = random_encoder(card) if path is None else filled(card, path, text, _path(text_checkpoint)).encoder
     if card.input is not None:
-        encoder.resize(image_size or card.input.size)
+        encoder.resize(card.input.size if image_size is None else image_size)
     return encoder.to(device).eval()
 
 
@@ -61,12 +66,14 @@ class Filled:
         filled: number of tensors by part: "image encoder", "text tower", "scorer".
         unused: number of the file's tensors that no part took, by the first two modules in their names.
         dtypes: number of tensors taken by their data type in the file.
+        text_path: the text tower's own file, if it has one and was read; its tensors are counted with the others.
     """
 
     encoder: Encoder
     filled: Mapping[str, int]
     unused: Mapping[str, int]
     dtypes: Mapping[str, int]
+    text_path: Path | None = None
 
 
 def random_encoder(card: Card) -> Encoder:
@@ -89,35 +96,46 @@ def filled(card: Card, path: Path, text: bool = True, text_path: Path | None = N
         CheckpointError: a file does not read, leaves a tensor without weights, or holds NaN or inf.
     """
     checkpoint = open_checkpoint(card, path)
+    text_file = checkpoint
     counts = {}
     with torch.device("meta"):
         encoder = build_encoder(card)
     if card.encoder is not None:
         counts["image encoder"] = len(fill(encoder, card.layout, checkpoint, "image encoder").filled)
     if text and card.text is not None:
-        counts |= _add_text(card, encoder, checkpoint, text_path)
+        encoder.tokenizer = LocalTokenizer(card.text.tokenizer, default_root())
+        try:
+            text_file, counts["text tower"] = _add_tower(card, encoder, checkpoint, text_path)
+        except WeightsMissing as error:
+            encoder.without_text = error
     if text and card.scorer is not None:
         with torch.device("meta"):
             scorer = build_scorer(card)
         counts["scorer"] = len(fill(scorer, card.scorer.layout, checkpoint, "scorer").filled)
         encoder.scorer = scorer
-    return Filled(encoder, counts, checkpoint.unused(), dict(checkpoint.dtypes))
+    files = [checkpoint] if text_file is checkpoint else [checkpoint, text_file]
+    unused: Counter[str] = Counter()
+    dtypes: Counter[str] = Counter()
+    for file in files:
+        unused.update(file.unused())
+        dtypes.update(file.dtypes)
+    return Filled(encoder, counts, dict(unused), dict(dtypes), files[1].path if files[1:] else None)
 
 
-def _add_text(card: Card, encoder: Encoder, checkpoint: Checkpoint, given: Path | None) -> dict[str, int]:
+def _add_tower(card: Card, encoder: Encoder, checkpoint: Checkpoint, given: Path | None) -> tuple[Checkpoint, int]:
+    """Fill the text tower, and return the file that it came from and the number of its tensors.
+
+    Raises:
+        WeightsMissing: its file, or its configuration, is not there.
+    """
     assert card.text is not None
-    encoder.tokenizer = LocalTokenizer(card.text.tokenizer, default_root())
-    try:
-        if card.text.weights is not None:
-            checkpoint = open_checkpoint(card, find_text_checkpoint(card, given, default_root()))
-        with torch.device("meta"):
-            tower = build_tower(card)
-    except WeightsMissing as error:
-        encoder.without_text = error
-        return {}
+    if card.text.weights is not None:
+        checkpoint = open_checkpoint(card, find_text_checkpoint(card, given, default_root()))
+    with torch.device("meta"):
+        tower = build_tower(card)
     coverage = fill(tower, card.text.layout, checkpoint, "text tower")
     encoder.text = tower
-    return {"text tower": len(coverage.filled)}
+    return checkpoint, len(coverage.filled)
 
 
 def _path(given: Path | str | None) -> Path | None:

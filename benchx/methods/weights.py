@@ -22,7 +22,7 @@ def find_checkpoint(card: Card, given: Path | None, weights_root: Path | None) -
 
     Raises:
         UsageError: a file is given for a random initialisation.
-        CheckpointError: the given file does not exist.
+        CheckpointError: the given file does not exist, or is a folder.
         WeightsMissing: no file was found; says its name, where it comes from and its licence.
     """
     if card.weights.seed is not None:
@@ -43,7 +43,7 @@ def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | No
     In turn: the file that was given; `<root>/<method>/text/<file>` and `<root>/<method>/<file>`.
 
     Raises:
-        CheckpointError: the given file does not exist.
+        CheckpointError: the given file does not exist, or is a folder.
         WeightsMissing: no file was found; says its name, where it comes from and its licence.
     """
     assert card.text is not None
@@ -55,6 +55,8 @@ def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | No
 
 
 def _given(path: Path) -> Path:
+    if path.is_dir():
+        raise CheckpointError(f"no checkpoint {path}", "it is a folder, not a file", "name the file in it")
     if not path.is_file():
         raise CheckpointError(f"no checkpoint {path}", "the file does not exist", "check the path")
     return path

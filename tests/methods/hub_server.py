@@ -23,8 +23,8 @@ class Hub:
 
     Attributes:
         files: by path, `/OWNER/NAME/resolve/REVISION/FILE`.
-        moved: the old path of a repository's file -> the new one, on the same host.
-        gated: paths that need `token`.
+        moved: the old path of a repository's file -> the new one, on the same host, or a whole address.
+        gated: paths that need `token`; without it the status is `denial`.
         failures: statuses that the store answers first, one per request.
         cut: the store sends so many bytes of the next body and closes the connection.
     """
@@ -33,6 +33,8 @@ class Hub:
     moved: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     token: str = "hf_secret"
+    denial: int = 401
+    says: str = "Access to model is restricted. You must be authenticated to access it."
     failures: list[int] = field(default_factory=list)
     cut: int | None = None
     knows_ranges: bool = True
@@ -93,8 +95,7 @@ def _resolve(hub: Hub, handler: BaseHTTPRequestHandler) -> None:
     if path in hub.moved:
         _headers(handler, 307, Location=hub.moved[path], Content_Length="0")
     elif path in hub.gated and handler.headers.get("Authorization") != f"Bearer {hub.token}":
-        said = "Access to model is restricted. You must be authenticated to access it."
-        _headers(handler, 401, X_Error_Code="GatedRepo", X_Error_Message=said, Content_Length="0")
+        _headers(handler, hub.denial, X_Error_Code="GatedRepo", X_Error_Message=hub.says, Content_Length="0")
     elif path not in hub.files:
         _headers(handler, 404, X_Error_Code="EntryNotFound", X_Error_Message="Entry not found", Content_Length="0")
     else:

@@ -28,6 +28,13 @@ def hollow_tensors(method: str) -> dict[str, torch.Tensor]:
     }
 
 
+def keyed_file(folder: Path, method: str) -> Path:
+    """A file of the tensors that the method reads, with keyed weights, in the official container."""
+    facts = certificate(method)
+    tensors = {name: keyed_tensor(name, shape) for name, shape in facts["tensors"].items()}
+    return saved(folder / f"{method}.pth", tensors, tuple(facts["container"]))
+
+
 def saved(path: Path, tensors: dict[str, Any], container: tuple[str, ...] = (), **beside: Any) -> Path:
     """Save tensors in their container, with other entries beside it."""
     whole: dict[str, Any] = tensors
@@ -38,7 +45,10 @@ def saved(path: Path, tensors: dict[str, Any], container: tuple[str, ...] = (), 
 
 
 def manifest(method: str) -> dict[str, Any]:
-    """What is known of a method's official checkpoint: `tensors`, `container`, `known_extra_in_official`, ..."""
+    """What is known of a method's official checkpoint: `tensors`, `container`, `known_extra_in_official`, ...
+
+    Lies in ../shared/parity, which may be absent (PARITY).
+    """
     return json.loads((PARITY / "manifests" / f"{method.replace('-', '_')}.json").read_text())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import pickle
 import zipfile
 
@@ -145,3 +146,43 @@ def test_float8_in_safetensors(tmp_path):
 def test_containers_finds_state_dicts_at_any_depth():
     tree = {"a": {"b": STATE, "c": {}}, "w": torch.ones(1), 3: {"w": torch.ones(1)}, "list": [torch.ones(1)]}
     assert set(containers(tree)) == {(), ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("shapes", "why"),
+    [
+        ([[1] * 65], "more than 64 axes"),
+        ([[0]] * 11, "it has 11 tensors"),
+        ([[1] * 2**22], "8388608 are read at most"),
+    ],
+    ids=["axes", "tensors", "header"],
+)
+def test_safetensors_beyond_all_measure(tmp_path, monkeypatch, shapes, why):
+    monkeypatch.setattr("benchx.methods.checkpoints.safetensors_file.MAX_TENSORS", 10)
+    numel = [0 if 0 in shape else 1 for shape in shapes]
+    facts = {
+        str(at): {"dtype": "U8", "shape": shape, "data_offsets": [0, numel[at]]} for at, shape in enumerate(shapes)
+    }
+    header = json.dumps(facts).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(sum(numel)))
+    with pytest.raises(CheckpointError, match=why):
+        read_file(path)
+
+
+def test_safetensors_of_any_number_of_axes(tmp_path):
+    state = {"none": torch.tensor(2.0), "three": torch.randn(2, 3, 4), "empty": torch.empty(3, 0, 2)}
+    save_file(state, tmp_path / "x.safetensors")
+    read = read_file(tmp_path / "x.safetensors")
+    assert all(torch.equal(read[name].load(), value) for name, value in state.items())
+    assert [read[name].stride for name in ("none", "three")] == [(), (12, 4, 1)]
+
+
+def test_control_characters_in_names_do_not_reach_the_terminal(tmp_path):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a\n\x1b[31mb", b"x")
+    with pytest.raises(CheckpointError, match="other files") as caught:
+        read_file(path)
+    assert r"(a\n\x1b[31mb)" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 3

@@ -59,6 +59,9 @@ def test_files_that_hold_nothing_to_convert(tmp_path):
     torch.save({"w": torch.ones(1).expand(10**12)}, source)
     with pytest.raises(CheckpointError, match="repeat a few numbers"):
         convert(source, out)
+    torch.save({"w": torch.ones(1, dtype=torch.float64).expand(1000)}, source)
+    with pytest.raises(CheckpointError, match="tensors of 8000 bytes"):
+        convert(source, out)
     torch.save({"w": torch.ones(2, dtype=torch.complex64)}, source)
     with pytest.raises(CheckpointError, match="complex64"):
         convert(source, out)

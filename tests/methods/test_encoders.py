@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import timm
 import torch
 import torchvision
+from comparing import relative
 from efficientnet_lite_pytorch import EfficientNet
 from torch.nn import functional
 
@@ -14,13 +17,9 @@ from benchx.methods import load
 from benchx.methods.cards.reading import read_card
 from benchx.methods.cards.schema import Card, EncoderChoice
 from benchx.methods.encoders import build_encoder
-from benchx.methods.encoders.base import Encoder
+from benchx.methods.encoders.base import Encoder, Features
 from benchx.methods.keyed_init import seeded_images
 from benchx.methods.weights import find_checkpoint
-
-
-def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
 
 
 def drawn_weights(card: Card) -> Encoder:
@@ -45,6 +44,12 @@ def twin(name: str, pooling: str | None = None, **arguments) -> Encoder:
     return drawn_weights(card.model_copy(update={"encoder": choice, "pooling": pooling or card.pooling}))
 
 
+@cache
+def kept(name: str) -> Encoder:
+    """The twin of a convolutional method, drawn once for the tests that leave its weights alone."""
+    return twin(name)
+
+
 @pytest.fixture(scope="module")
 def vit() -> Encoder:
     return twin("imagenet-vit-b16")
@@ -64,7 +69,7 @@ def test_efficientnet_equals_the_package_that_the_weights_are_for(size):
 
 
 def test_resnet_equals_torchvision_with_the_same_weights():
-    encoder = twin("imagenet-resnet50")
+    encoder = kept("imagenet-resnet50")
     theirs = torchvision.models.resnet50(weights=None).eval()
     theirs.load_state_dict(encoder.trunk.state_dict(), strict=False)
     theirs.fc = torch.nn.Identity()
@@ -73,7 +78,7 @@ def test_resnet_equals_torchvision_with_the_same_weights():
         assert relative(encoder(images), theirs(images)) < 1e-5
 
 
-@pytest.mark.parametrize("pooling", ["cls", "patch_mean_fresh_norm"])
+@pytest.mark.parametrize("pooling", ["cls", pytest.param("patch_mean_fresh_norm", marks=pytest.mark.slow)])
 def test_vit_equals_timm_with_the_same_weights(vit, pooling):
     encoder = vit if pooling == "cls" else twin("imagenet-vit-b16", pooling)
     with torch.device("meta"):
@@ -96,7 +101,7 @@ def test_vit_equals_timm_with_the_same_weights(vit, pooling):
     ],
 )
 def test_features_have_the_promised_shapes_and_the_short_way_agrees(vit, name, size, tokens, widths):
-    encoder = vit if name == "imagenet-vit-b16" else twin(name)
+    encoder = vit if name == "imagenet-vit-b16" else kept(name)
     encoder.resize(size)
     images = seeded_images(size, count=1)
     with torch.inference_mode():
@@ -111,7 +116,7 @@ def test_features_have_the_promised_shapes_and_the_short_way_agrees(vit, name, s
 
 def test_glorias_inner_enlargement_is_off_for_maps():
     images = seeded_images(64, count=1)
-    with_it, without = twin("gloria"), twin("gloria", upsample=None)
+    with_it, without = kept("gloria"), twin("gloria", upsample=None)
     with torch.inference_mode():
         ours, plain = with_it.encode(images), without.encode(images)
         enlarged = functional.interpolate(images, size=(299, 299), mode="bilinear", align_corners=True)
@@ -162,7 +167,7 @@ def test_load_takes_the_image_size():
 )
 @pytest.mark.parametrize("name", ["imagenet-resnet50", "imagenet-vit-b16"])
 def test_images_that_do_not_fit(vit, name, shape, word):
-    encoder = vit if name == "imagenet-vit-b16" else twin(name)
+    encoder = vit if name == "imagenet-vit-b16" else kept(name)
     for call in (encoder, encoder.encode):
         with pytest.raises(UsageError, match=word):
             call(torch.zeros(shape))
@@ -187,7 +192,7 @@ def test_one_channel_where_the_card_says_so():
 
 def test_projections_where_the_method_has_them():
     images = seeded_images(64, count=1)
-    gloria, medklip, plain = twin("gloria", upsample=None), twin("medklip"), twin("imagenet-resnet50")
+    gloria, medklip, plain = twin("gloria", upsample=None), kept("medklip"), kept("imagenet-resnet50")
     with torch.inference_mode():
         features = gloria.encode(images)
         assert gloria.project(features).shape == (1, 768)
@@ -201,7 +206,46 @@ def test_projections_where_the_method_has_them():
             plain.project_tokens(plain.encode(images))
 
 
-@pytest.mark.parametrize("name", ["medklip", "mrm", "imagenet-efficientnet-lite0"])
+@pytest.mark.parametrize(
+    ("call", "word"),
+    [
+        (lambda encoder: encoder.encode_tokens(torch.ones(1, 3, dtype=torch.int64)), "no text tower"),
+        (lambda encoder: encoder.read_tokens(torch.ones(1, 3, dtype=torch.int64)), "no text tower"),
+        (lambda encoder: encoder.encode_text(["no finding"]), "no text tower"),
+        (
+            lambda encoder: encoder.similarity(Features(torch.ones(1, 9), None, (), ()), torch.ones(1, 9)),
+            "compare",
+        ),
+    ],
+)
+def test_a_method_without_text_answers_no_call_on_text(call, word):
+    with torch.device("meta"):
+        encoder = build_encoder(read_card("random-resnet50"))
+    with pytest.raises(UsageError, match=word) as caught:
+        call(encoder)
+    assert "use a method with a text tower" in caught.value.todo
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["mrm", "imagenet-vit-b16", "imagenet-densenet121", "ptunifier", "refers-pretrain", "mgca-resnet50"]
+)
+def test_maps_of_large_images(name):
+    encoder = twin(name)
+    encoder.resize(512)
+    images = seeded_images(512, count=1)
+    with torch.inference_mode():
+        features = encoder.encode(images)
+        assert torch.equal(encoder(images), features.pooled)
+    assert features.strides == (4, 8, 16, 32)
+    assert [one.shape[2:] for one in features.maps] == [(128, 128), (64, 64), (32, 32), (16, 16)]
+    assert all(one.isfinite().all() for one in (features.pooled, features.tokens, *features.maps))
+    assert all(float(one.std()) > 0 for one in features.maps)
+
+
+@pytest.mark.parametrize(
+    "name", ["medklip", pytest.param("mrm", marks=pytest.mark.slow), "imagenet-efficientnet-lite0"]
+)
 def test_the_pooled_features_are_differentiable(name):
     encoder = twin(name)
     encoder.resize(64)

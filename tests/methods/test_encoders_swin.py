@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from comparing import relative, with_keyed
 from official_files import saved
 from torch.nn import functional
 from transformers import SwinConfig, SwinModel
@@ -38,15 +39,9 @@ def renamed(tensors: dict[str, torch.Tensor], pairs: tuple[tuple[str, str], ...]
     return found
 
 
-def largest_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
-
-
 @pytest.fixture(scope="module")
 def theirs() -> SwinModel:
-    model = SwinModel(SwinConfig(depths=[2, 2, 6, 2])).eval()
-    model.load_state_dict({name: keyed_tensor(name, value.shape) for name, value in model.state_dict().items()})
-    return model
+    return with_keyed(SwinModel(SwinConfig(depths=[2, 2, 6, 2])))
 
 
 def file_of(folder, weights: dict[str, torch.Tensor]):
@@ -76,9 +71,9 @@ def test_swin_equals_transformers_with_the_same_weights(encoder, theirs, size):
         ours = encoder.encode(images)
         out = theirs(images, output_hidden_states=True)
         assert torch.equal(encoder(images), ours.pooled)
-    assert largest_difference(ours.pooled, out.pooler_output) < 1e-5
-    assert largest_difference(ours.tokens, out.last_hidden_state) < 1e-5
-    assert largest_difference(ours.maps[3], out.reshaped_hidden_states[-1]) < 1e-5
+    assert relative(ours.pooled, out.pooler_output) < 1e-5
+    assert relative(ours.tokens, out.last_hidden_state) < 1e-5
+    assert relative(ours.maps[3], out.reshaped_hidden_states[-1]) < 1e-5
     sides = [
         (1, width, size // stride, size // stride)
         for width, stride in zip((96, 192, 384, 768), ours.strides, strict=True)
@@ -110,4 +105,4 @@ def test_the_projection_has_no_bias(encoder):
     with torch.inference_mode():
         features = encoder.encode(images)
         by_hand = functional.linear(features.pooled, keyed_tensor("head", (512, 768)))
-        assert largest_difference(encoder.project(features), by_hand) < 1e-5
+        assert relative(encoder.project(features), by_hand) < 1e-5

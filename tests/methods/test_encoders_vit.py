@@ -5,6 +5,7 @@ from __future__ import annotations
 import open_clip
 import pytest
 import torch
+from comparing import keyed, relative
 from official_files import saved
 from transformers import ViTConfig, ViTModel
 
@@ -13,7 +14,7 @@ from benchx.methods import load
 from benchx.methods.cards.reading import read_card
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
-from benchx.methods.keyed_init import keyed_tensor, seeded_images
+from benchx.methods.keyed_init import seeded_images
 
 # transformers -> the names of REFERS.
 REFERS = (
@@ -28,14 +29,6 @@ REFERS = (
     ("attention.o_proj", "attn.out"),
     ("mlp.fc", "ffn.fc"),
 )
-
-
-def largest_difference(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
-
-
-def keyed(network: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {name: keyed_tensor(name, value.shape) for name, value in network.state_dict().items()}
 
 
 def on_meta(name: str, size: int | None = None) -> Encoder:
@@ -57,8 +50,8 @@ def test_clip_equals_open_clip(tmp_path, method):
     with torch.inference_mode():
         ours = encoder.encode(images)
         assert torch.equal(encoder(images), ours.pooled)
-        assert largest_difference(encoder.project(ours), theirs.encode_image(images)) < 1e-5
-        assert largest_difference(encoder.trunk.norm(ours.tokens[:, 0]), ours.pooled) < 1e-6
+        assert relative(encoder.project(ours), theirs.encode_image(images)) < 1e-5
+        assert relative(encoder.trunk.norm(ours.tokens[:, 0]), ours.pooled) < 1e-6
 
 
 @pytest.mark.slow
@@ -82,7 +75,7 @@ def test_refers_equals_transformers(tmp_path, method):
     images = seeded_images(224, count=1)
     with torch.inference_mode():
         ours, tokens = encoder.encode(images), theirs(images).last_hidden_state
-    assert largest_difference(ours.tokens, tokens) < 1e-5
+    assert relative(ours.tokens, tokens) < 1e-5
     assert torch.equal(ours.pooled, ours.tokens[:, 0])
     if method == "refers-pretrain":
         assert torch.equal(encoder.project(ours), torch.cat([ours.pooled] * 3, dim=1))

@@ -6,11 +6,12 @@ import os
 import pytest
 from filelock import FileLock
 from hub_server import Hub, running_hub
+from pydantic import ValidationError
 
 from benchx.errors import BenchxError, CheckpointError, UsageError, WeightsMissing
 from benchx.methods import downloading
 from benchx.methods.cards.reading import read_card
-from benchx.methods.cards.schema import Card
+from benchx.methods.cards.schema import Card, HubFile, TokenizerChoice, Weights
 from benchx.methods.fetching import fetch
 
 BODY = os.urandom(5000)
@@ -190,10 +191,104 @@ def test_a_full_disk_is_an_error_before_the_download(hub, tmp_path, monkeypatch)
         fetch(card(), tmp_path, unseen)
 
 
-def test_only_http_is_spoken(hub, tmp_path):
-    (tmp_path / "secret").write_bytes(BODY)
-    with pytest.raises(CheckpointError, match="unknown url type: file"):
-        fetch(card(hub=None, url=(tmp_path / "secret").as_uri()), tmp_path, unseen)
+@pytest.mark.parametrize("block", [1000, 10_000])
+def test_a_disk_that_fills_up_meanwhile_is_one_error(hub, tmp_path, monkeypatch, block):
+    monkeypatch.setattr(downloading, "BLOCK", block)
+    (tmp_path / "net").mkdir()
+    part(tmp_path).symlink_to("/dev/full")
+    with pytest.raises(CheckpointError, match=r"cannot be written\nwhy: No space left on device\ndo:  make room"):
+        fetch(card(), tmp_path, unseen)
+    assert len(hub.asked("send")) == 1
+
+
+def test_a_file_where_a_folder_should_be_is_one_error(hub, tmp_path):
+    (tmp_path / "net").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        fetch(card(), tmp_path, unseen)
+
+
+@pytest.mark.parametrize("root", ["{file}", "{file}/sub", "/proc/nope"])
+def test_a_root_that_cannot_be_used_is_one_error(hub, tmp_path, root):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"weights root .* cannot be used\n.*\ndo:  give another --root"):
+        fetch(card(), type(tmp_path)(root.format(file=tmp_path / "file")), unseen)
+    assert not hub.requests
+
+
+@pytest.mark.parametrize(
+    ("to", "said"),
+    [
+        ("{here}", "307: it redirects in a circle"),
+        ("file:///etc/passwd", "it redirects to file:///etc/passwd, but an address begins with http"),
+        ("ftp://127.0.0.1/x", "it redirects to ftp://127.0.0.1/x, but"),
+        ("http://127.0.0.1:port/x", "it redirects to http://127.0.0.1:port/x, but"),
+    ],
+)
+def test_redirects_that_lead_nowhere_are_told_in_one_line_and_not_tried_again(hub, tmp_path, to, said):
+    hub.moved[PATH] = to.format(here=PATH)
+    with pytest.raises(CheckpointError, match=said) as stopped:
+        fetch(card(), tmp_path, unseen)
+    assert len(str(stopped.value).splitlines()) == 3
+    assert len(hub.requests) <= 5
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:port/x", "http://127.0.0.1/a b", "http://[::1/x", "no address"])
+def test_a_malformed_address_is_not_tried_again(tmp_path, monkeypatch, url):
+    monkeypatch.setattr(downloading.time, "sleep", lambda _: pytest.fail("tried again"))
+    with pytest.raises(CheckpointError, match=r"the address is malformed.*\ndo:  mend the address in the card"):
+        downloading.download(url, tmp_path / "x", lambda done, total: None)
+
+
+@pytest.mark.parametrize("endpoint", ["ftp://x", "huggingface.co", "http://", "http://x:port"])
+def test_a_hub_that_is_no_address_is_one_error(hub, tmp_path, monkeypatch, endpoint):
+    monkeypatch.setenv("HF_ENDPOINT", endpoint)
+    with pytest.raises(UsageError, match=f"HF_ENDPOINT is {endpoint.rstrip('/')}"):
+        fetch(card(), tmp_path, unseen)
+
+
+@pytest.mark.parametrize("token", ["hf_sécret", "hf_a\nX: y"])
+def test_a_token_that_no_header_takes_is_an_error_that_does_not_show_it(hub, tmp_path, monkeypatch, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(UsageError, match="HF_TOKEN is not a token") as stopped:
+        fetch(card(), tmp_path, unseen)
+    assert token not in str(stopped.value)
+
+
+@pytest.mark.parametrize("name", ["../x", "..", ".", "", "/etc/x", "a/b", "a\\b", "a\x00", "a\n"])
+def test_files_have_plain_names(name):
+    with pytest.raises(ValidationError):
+        Weights(files=(name,), page="https://example.org")
+
+
+@pytest.mark.parametrize("name", ["a/../b", "..", "../a", "a/..", "/a", "a/", "a//b", "a/./b"])
+def test_methods_and_hub_files_stay_in_their_folders(name):
+    with pytest.raises(ValidationError):
+        Card.model_validate(card().model_dump() | {"name": name})
+    with pytest.raises(ValidationError):
+        HubFile(repo="owner/net", file=name)
+
+
+@pytest.mark.parametrize("repo", ["../..", "..", "owner/..", "./x", "/x", "a/b/c", "x/", ""])
+def test_repositories_stay_in_their_folders(repo):
+    with pytest.raises(ValidationError):
+        HubFile(repo=repo, file="x")
+    with pytest.raises(ValidationError):
+        TokenizerChoice(repo=repo, max_length=8)
+
+
+def test_names_that_are_right_are_taken():
+    assert HubFile(repo="owner/net", file="folder/x..y.bin").file == "folder/x..y.bin"
+    assert TokenizerChoice(repo="roberta-base", max_length=8).repo == "roberta-base"
+    for name in ("timm:vit.a_b", "open_clip:hf-hub:owner/net", "random:x"):
+        assert Card.model_validate(card().model_dump() | {"name": name}).name == name
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x/y", "//x/y", "https:///y", "https://x:port/y", "https://x/a b", "https://[x"]
+)
+def test_an_address_is_http_with_a_host(url):
+    with pytest.raises(ValidationError):
+        card(hub=None, url=url)
 
 
 def test_a_gated_file_says_what_to_accept_where_and_how_to_give_a_token(hub, tmp_path):
@@ -206,8 +301,17 @@ def test_a_gated_file_says_what_to_accept_where_and_how_to_give_a_token(hub, tmp
     assert len(hub.requests) == 1
 
 
-def test_a_token_without_access_is_told_apart(hub, tmp_path, monkeypatch):
+def test_what_a_server_says_is_one_line(hub, tmp_path):
     hub.gated.add(PATH)
+    hub.says = "no\t\taccess \x1c here"
+    with pytest.raises(CheckpointError, match="401: no access here"):
+        fetch(card(), tmp_path, unseen)
+
+
+@pytest.mark.parametrize("denial", [401, 403])
+def test_a_token_without_access_is_told_apart(hub, tmp_path, monkeypatch, denial):
+    hub.gated.add(PATH)
+    hub.denial = denial
     monkeypatch.setenv("HF_TOKEN", "hf_other")
     with pytest.raises(CheckpointError, match="the one in use has no access") as stopped:
         fetch(card(), tmp_path, unseen)
@@ -256,6 +360,18 @@ def test_text_tower_and_tokenizer_come_too_even_if_the_images_weights_cannot(hub
     assert sorted(file.name for file in folder.iterdir()) == ["config.json", "vocab.txt"]
     done = fetch(with_text(card(), weights=words), tmp_path, unseen)
     assert [file.new for file in done] == [True, False, False, False]
+
+
+def test_what_fails_and_what_a_person_has_to_get_are_both_said(hub, tmp_path):
+    words = {"page": "https://example.org/words", "files": ("words.bin",)}
+    words["hub"] = {"repo": "owner/words", "file": "words.bin"}
+    hub.files["/owner/words/resolve/main/vocab.txt"] = b"vocab.txt"
+    with pytest.raises(CheckpointError) as stopped:
+        fetch(with_text(card(hub=None), weights=words), tmp_path, unseen)
+    for said in ("net.safetensors of 'net' has to be fetched by hand", "words.bin of 'net' is not at", "404"):
+        assert said in str(stopped.value)
+    assert not isinstance(stopped.value, WeightsMissing)
+    assert (tmp_path / "tokenizers" / "owner--words" / "vocab.txt").is_file()
 
 
 def test_a_repository_without_tokenizer_files_is_an_error(hub, tmp_path):

@@ -100,3 +100,10 @@ def test_headers_that_make_no_sense(tmp_path, name):
     path.write_bytes(magic + b"".join(parts))
     with pytest.raises(CheckpointError, match="does not read"):
         read_file(path)
+
+
+def test_opcodes_are_counted_over_all_pickles_of_a_file(tmp_path, monkeypatch):
+    path = legacy(tmp_path / "x.pth", {"w": WEIGHT})
+    monkeypatch.setattr("benchx.methods.checkpoints.pickle_machine.MAX_OPCODES", 60)
+    with pytest.raises(CheckpointError, match="longer than 60 opcodes"):
+        read_file(path)

@@ -12,6 +12,8 @@ from official_files import certificate, hollow_tensors, saved
 from benchx.errors import CheckpointError, UsageError
 from benchx.methods import load
 from benchx.methods.cards.reading import read_card
+from benchx.methods.coverage import cover
+from benchx.methods.encoders import build_encoder
 from benchx.methods.keyed_init import keyed_tensor
 from benchx.methods.loading import filled
 
@@ -106,7 +108,13 @@ def test_a_wrong_container_is_answered_with_the_right_one(tmp_path):
 
 @pytest.mark.parametrize(
     ("method", "other", "container"),
-    [("medklip", "gloria", ("state_dict",)), ("imagenet-vit-b16", "mrm", MODEL), ("gloria", "medklip", MODEL)],
+    [
+        ("medklip", "gloria", ("state_dict",)),
+        ("imagenet-vit-b16", "mrm", MODEL),
+        ("gloria", "medklip", MODEL),
+        ("cxr-bert", "biovil", ()),
+        ("chexzero", "clip-vit-b16", ()),
+    ],
 )
 def test_another_methods_file_is_answered_with_its_name(tmp_path, method, other, container):
     error = error_for(method, saved(tmp_path / "x.pth", hollow_tensors(other), container))
@@ -128,10 +136,30 @@ def test_a_missing_stage(tmp_path):
     assert "incomplete" in error.todo
 
 
+@pytest.mark.parametrize(
+    ("method", "name", "places"),
+    [
+        ("imagenet-vit-b16", "pos_embed", (1, 577, 768)),
+        ("clip-vit-b32", "visual.positional_embedding", (145, 768)),
+    ],
+)
+def test_a_checkpoint_for_another_image_size_is_answered_with_that_size(tmp_path, method, name, places):
+    tensors = hollow_tensors(method) | {name: torch.ones(places)}
+    error = error_for(method, saved(tmp_path / "x.pth", tensors))
+    assert f"is {places}" in error.why
+    assert "the file is for images of 384 px" in error.todo
+    assert "input.size" in error.todo
+    card = read_card(method)
+    advised = card.model_copy(update={"input": card.input.model_copy(update={"size": 384})})
+    with torch.device("meta"):
+        assert cover(tensors, card.layout, build_encoder(advised).expected()).complete
+
+
 def test_a_tensor_of_another_shape(tmp_path):
-    names = hollow_tensors("imagenet-vit-b16")
-    error = error_for("imagenet-vit-b16", saved(tmp_path / "x.pth", {**names, "pos_embed": torch.ones(1, 577, 768)}))
-    assert "wrong shape: pos_embed (1, 197, 768) is (1, 577, 768)" in error.why
+    tensors = hollow_tensors("imagenet-vit-b16") | {"norm.weight": torch.ones(3)}
+    error = error_for("imagenet-vit-b16", saved(tmp_path / "x.pth", tensors))
+    assert "wrong shape: norm.weight (768,) is (3,)" in error.why
+    assert "input.size" not in error.todo
 
 
 def test_two_tensors_for_one_place(tmp_path):

@@ -10,6 +10,7 @@ import open_clip
 import pytest
 import timm
 import torch
+from comparing import relative, with_keyed
 from safetensors.torch import save_file
 from transformers import BertConfig
 
@@ -18,7 +19,7 @@ from benchx.methods import load
 from benchx.methods.cards.reading import read_card
 from benchx.methods.cards.schema import Card
 from benchx.methods.encoders.pyramid import choose_blocks
-from benchx.methods.keyed_init import keyed_tensor, seeded_images
+from benchx.methods.keyed_init import seeded_images
 from benchx.methods.weights import find_checkpoint
 
 TINY = {
@@ -30,18 +31,9 @@ TIMM_TOWER = {"timm_model_name": "test_vit", "timm_model_pretrained": True, "tim
 IDS = torch.tensor([[48, 5, 6, 49, 0, 0, 0, 0, 0, 0, 0, 0], [48, 7, 49, 0, 0, 0, 0, 0, 0, 0, 0, 0]])
 
 
-def relative(ours: torch.Tensor, theirs: torch.Tensor) -> float:
-    return float((ours - theirs).abs().max() / theirs.abs().max())
-
-
-def keyed(model: torch.nn.Module) -> torch.nn.Module:
-    model.load_state_dict({name: keyed_tensor(name, value.shape) for name, value in model.state_dict().items()})
-    return model.eval()
-
-
 def timm_file(folder: Path, name: str) -> tuple[Path, torch.nn.Module]:
     """A file as timm publishes it, classifier included, and the model that reads it."""
-    whole = keyed(timm.create_model(name, pretrained=False))
+    whole = with_keyed(timm.create_model(name, pretrained=False))
     path = folder / "model.safetensors"
     save_file({key: value.contiguous() for key, value in whole.state_dict().items()}, path)
     whole.reset_classifier(0)
@@ -169,7 +161,7 @@ def tiny(root: Path, monkeypatch: pytest.MonkeyPatch, owner: str, config: dict) 
 def test_an_open_clip_model_equals_open_clip(tmp_path, monkeypatch, custom, quick_gelu):
     name = tiny(tmp_path, monkeypatch, f"plain{custom}{quick_gelu}", {**TINY, "quick_gelu": quick_gelu})
     kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
-    theirs = keyed(kind(TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=quick_gelu))
+    theirs = with_keyed(kind(TINY["embed_dim"], TINY["vision_cfg"], TINY["text_cfg"], quick_gelu=quick_gelu))
     save_file(theirs.state_dict(), tmp_path / name / "open_clip_model.safetensors")
     encoder = load(name)
     images = seeded_images(64)
@@ -192,7 +184,7 @@ def test_an_open_clip_model_equals_open_clip(tmp_path, monkeypatch, custom, quic
 def test_an_open_clip_model_with_a_timm_tower(tmp_path, monkeypatch):
     vision = {"image_size": 160, **TIMM_TOWER}
     name = tiny(tmp_path, monkeypatch, "timm", {**TINY, "vision_cfg": vision})
-    theirs = keyed(open_clip.CustomTextCLIP(24, {**vision, "timm_model_pretrained": False}, TINY["text_cfg"]))
+    theirs = with_keyed(open_clip.CustomTextCLIP(24, {**vision, "timm_model_pretrained": False}, TINY["text_cfg"]))
     save_file(theirs.state_dict(), tmp_path / name / "open_clip_model.safetensors")
     encoder = load(name)
     assert read_card(name).input.resize == "stretch"
@@ -208,7 +200,7 @@ def test_an_open_clip_model_with_a_timm_tower(tmp_path, monkeypatch):
 def test_an_open_clip_resnet(tmp_path, monkeypatch):
     vision = {"image_size": 64, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None, "head_width": 32}
     name = tiny(tmp_path, monkeypatch, "resnet", {**TINY, "vision_cfg": vision})
-    theirs = keyed(open_clip.CLIP(24, vision, TINY["text_cfg"]))
+    theirs = with_keyed(open_clip.CLIP(24, vision, TINY["text_cfg"]))
     save_file(theirs.state_dict(), tmp_path / name / "open_clip_model.safetensors")
     encoder = load(name)
     images = seeded_images(64)
@@ -239,7 +231,7 @@ def test_an_open_clip_model_with_a_hugging_face_text_tower(tmp_path, monkeypatch
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
     ).save_pretrained(folder)
     local = {**text, "hf_model_name": str(folder), "hf_model_pretrained": False}
-    theirs = keyed(open_clip.CustomTextCLIP(24, TINY["vision_cfg"], local))
+    theirs = with_keyed(open_clip.CustomTextCLIP(24, TINY["vision_cfg"], local))
     save_file(theirs.state_dict(), tmp_path / name / "open_clip_model.safetensors")
     encoder = load(name)
     with torch.inference_mode():

@@ -62,6 +62,18 @@ def test_modules_that_contain_each_other_end(tmp_path):
         read_file(path)
 
 
+@pytest.mark.parametrize("shared", ["_parameters", "_modules", "_non_persistent_buffers_set"])
+def test_a_large_module_under_many_names(tmp_path, shared):
+    path = tmp_path / "module.pt"
+    leaf, root = nn.Linear(1, 1), nn.Module()
+    entries = {f"p{at}": None for at in range(400)}
+    leaf.__dict__[shared] = list(entries) if shared == "_non_persistent_buffers_set" else entries
+    root._modules = {f"c{at}": leaf for at in range(400)}
+    torch.save(root, path)
+    with pytest.raises(CheckpointError, match="far too many"):
+        read_file(path)
+
+
 @pytest.mark.filterwarnings("ignore:`torch.jit", "ignore:.*TorchScript")
 @pytest.mark.parametrize("traced", [False, True])
 def test_a_torchscript_archive_becomes_its_state_dict(tmp_path, traced):

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 import torch
-from official_files import official_file
+from official_files import keyed_file
 from transformers import RobertaConfig
 from transformers.models.roberta.modeling_roberta import RobertaEmbeddings
 
@@ -52,7 +52,7 @@ def test_only_its_own_features_with_its_text_tower_are_projected():
 
 @pytest.mark.slow
 def test_padding_changes_no_embedding(tmp_path):
-    encoder = load("ptunifier", official_file(tmp_path, "ptunifier"))
+    encoder = load("ptunifier", keyed_file(tmp_path, "ptunifier"))
     short = torch.tensor([[0, 713, 16, 2]])
     padded = torch.tensor([[0, 713, 16, 2, 1, 1], [0, 9, 11, 12, 13, 2]])
     with torch.inference_mode():

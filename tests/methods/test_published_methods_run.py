@@ -1,12 +1,18 @@
-"""Every published method goes from a file of its official shape through both protocols to a result."""
+"""Published methods, one or more of each kind of network, go from a file of their official shape to a result."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from official_files import certificate, saved
+import torch
+from official_files import certificate, hollow_tensors, saved
 
 import benchx
 from benchx.methods.cards.reading import read_card
+from benchx.methods.certifying import certifiable
+from benchx.methods.coverage import cover
+from benchx.methods.encoders import build_encoder
 from benchx.methods.keyed_init import keyed_tensor
 from benchx.phantom.writers import write
 
@@ -29,21 +35,60 @@ protocols:
 """
 
 
-@pytest.mark.parametrize("method", ["medklip", "gloria", "mrm", "imagenet-resnet50", "imagenet-vit-b16"])
-def test_a_published_method_runs_through_both_protocols(method, tmp_path):
-    tensors = {name: keyed_tensor(name, shape) for name, shape in certificate(method)["tensors"].items()}
-    checkpoint = saved(tmp_path / "official.pth", tensors, tuple(read_card(method).layout.container))
-    write("rsna", tmp_path / "rsna", 40, 0, 96, lambda done, total: None)
-    (tmp_path / "published.yaml").write_text(SUITE)
+METHODS = {
+    "biovil": ["frozen"],
+    "biovil-t": ["frozen"],
+    "clip-rn50": ["frozen"],
+    "clip-vit-b32": ["frozen"],
+    "gloria": ["frozen", "finetune"],
+    "imagenet-vit-b16": ["frozen", "finetune"],
+    "medclip-vit": ["frozen"],
+    "medklip": ["frozen"],
+    "mrm": ["frozen"],
+    "ptunifier": ["frozen"],
+    "xrv-densenet121": ["frozen", "finetune"],
+}
+"""The protocols that each goes through."""
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("data")
+    write("rsna", root / "rsna", 40, 0, 96, lambda done, total: None)
+    (root / "published.yaml").write_text(SUITE)
+    return root
+
+
+def official_file(folder: Path, method: str) -> Path:
+    """A file of the official names and shapes; only what the image encoder takes has more than one number."""
+    card, hollow = read_card(method), hollow_tensors(method)
+    with torch.device("meta"):
+        expected = build_encoder(card).expected()
+    taken = cover(hollow, card.layout, expected).taken
+    keyed = {name: keyed_tensor(name, shape) for name, shape in certificate(method)["tensors"].items() if name in taken}
+    return saved(folder / "official.pth", hollow | keyed, tuple(certificate(method)["container"]))
+
+
+def test_every_kind_of_network_is_there():
+    choices = {name: read_card(name).encoder for name in certifiable()}
+    kinds = {choice.name for choice in choices.values() if choice is not None}
+    assert {choices[name].name for name in METHODS} == kinds
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_published_method_gives_a_result(method, data, tmp_path):
+    checkpoint = official_file(tmp_path, method)
     summary = benchx.run(
-        str(tmp_path / "published.yaml"),
+        str(data / "published.yaml"),
         [method],
-        data_root=tmp_path,
+        data_root=data,
         checkpoints={method: checkpoint},
         store=tmp_path / "store",
+        protocols=METHODS[method],
         device="cpu",
     )
-    assert summary.counts == {"run": 2}
+    checkpoint.unlink()
+    assert summary.counts == {"run": len(METHODS[method])}
     for record in benchx.Store(tmp_path / "store").records():
         assert record.provenance.checkpoint == "official.pth"
         assert record.provenance.weights is not None

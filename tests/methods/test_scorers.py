@@ -84,7 +84,7 @@ def test_gloria_on_embeddings_alone_is_the_cosine(images, text):
 
 @pytest.mark.parametrize(("learned", "factor"), [(1.0, math.e), (-2.0, 1.0), (9.0, 100.0)])
 def test_a_learned_scale_is_kept_between_1_and_100(images, text, learned, factor):
-    scorer = cosine(scaled=True)
+    scorer = cosine(scaled=True, limits=(0.0, 4.6052))
     with torch.no_grad():
         scorer.logit_scale.fill_(learned)
     plain = cosine()(Seen(), images, text)

@@ -230,6 +230,14 @@ def memoized(kind: bytes, levels: int, last: bytes) -> bytes:
     return last + b"".join(pairs)
 
 
+def text(length: int) -> bytes:
+    return b"X" + length.to_bytes(4, "little") + b"a" * length
+
+
+def integer(length: int) -> bytes:
+    return b"\x8b" + length.to_bytes(4, "little") + b"\x7f" * length
+
+
 BOMBS = {
     "nested tuples as a key": b"}" + memoized(b"\x86", 200, b")") + b"Ns",
     "nested tuples in a set": b"\x8f(" + memoized(b"\x86", 200, b")") + b"\x90",
@@ -240,6 +248,12 @@ BOMBS = {
     + b"".join(b"\x8a\x0a" + (k * (2**61 - 1)).to_bytes(10, "little") + b"N" for k in range(1, 20_000))
     + b"u",
     "a huge memo index": b"Nr\xff\xff\xff\xff",
+    "a long text as a key, many times": b"}" + text(2_000_000) + b"p9\n0" + b"g9\nNs" * 20_000,
+    "a long integer as a key, many times": b"}" + integer(2_000_000) + b"p9\n0" + b"g9\nNs" * 20_000,
+    "a call with a million arguments, many times": b"("
+    + b"N" * 100_000
+    + b"tp9\n0ccollections\nOrderedDict\np8\n0]"
+    + b"g8\ng9\nRa" * 5_000,
 }
 
 
@@ -262,6 +276,35 @@ CLAIMS = {
 def test_claimed_lengths_are_not_believed(tmp_path, name):
     with pytest.raises(CheckpointError, match="pickle does not read"):
         read_file(planted(tmp_path / "planted.pth", CLAIMS[name], WEIGHT))
+
+
+SPARSE = b"ctorch._utils\n_rebuild_sparse_tensor\n"
+REFUSED = {
+    "a name made of a long text": (text(600) + b"p9\ng9\n\x93", "more than 500 characters"),
+    "a name as long as a file": (b"c" + b"a" * 600 + b"\nb\n", "more than 500 characters"),
+    "an instance of a long name": (b"(i" + b"a" * 600 + b"\nb\n", "more than 500 characters"),
+    "a list made into dictionaries again and again": (
+        b"](" + b"I1\nI1\n\x86" * 5_000 + b"e\x85p9\n0" + b"ccollections\nOrderedDict\ng9\nR0" * 201 + b"N",
+        "more than 1000000 pairs",
+    ),
+    "a sparse tensor of many parts": (SPARSE + b"(N(" + b"N" * 100 + b"ttR", "a sparse tensor is described wrongly"),
+    "a storage of many parts": (b"(" + b"N" * 100 + b"tQ", "unknown persistent id"),
+    "a tensor type of a tensor type": (
+        b"ctorch._tensor\n_rebuild_from_type_v2\np9\n(g9\nN)tR",
+        "a tensor is described wrongly",
+    ),
+    "sizes of a million digits": (
+        described(shape=b"(" + integer(400_000) + b"p9\n" + b"g9\n" * 60 + b"t", stride=b"(" + b"I1\n" * 61 + b"t"),
+        "a tensor is described wrongly",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_take_endless_work_is_refused(tmp_path, name):
+    opcodes, why = REFUSED[name]
+    with pytest.raises(CheckpointError, match=why):
+        read_file(planted(tmp_path / "planted.pth", opcodes, WEIGHT))
 
 
 def test_a_program_of_too_many_opcodes(tmp_path, monkeypatch):

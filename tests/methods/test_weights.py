@@ -36,6 +36,11 @@ def test_a_given_file_that_is_not_there(tmp_path):
     assert not isinstance(caught.value, WeightsMissing)
 
 
+def test_a_folder_is_not_said_to_be_absent(tmp_path):
+    with pytest.raises(CheckpointError, match="it is a folder, not a file"):
+        find_checkpoint(read_card("mrm"), tmp_path, None)
+
+
 def test_packaged_weights_are_found_and_are_the_ones_of_the_card():
     card = read_card("imagenet-efficientnet-lite0")
     path = find_checkpoint(card, None, None)

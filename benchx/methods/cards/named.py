@@ -58,6 +58,11 @@ def _timm_card(name: str, model: str) -> Card:
     if config.hf_hub_id:
         page = HUB_PAGE + config.hf_hub_id
         hub = HubFile(repo=config.hf_hub_id, file=config.hf_hub_filename or "model.safetensors")
+    height, width = config.input_size[1:]
+    if height != width:
+        raise UsageError(
+            f"'{model}' takes images of {height} x {width} px", "benchx prepares square images only", "choose another"
+        )
     papers = (config.paper_ids,) if isinstance(config.paper_ids, str) else config.paper_ids or ()
     words = (config.tag or "").split("_")
     return Card(
@@ -135,7 +140,9 @@ def _open_clip_card(name: str, asked: str) -> Card:
             ),
             tokenizer=TokenizerChoice(repo=repo, max_length=text.get("context_length", 77), padded=True),
         ),
-        scorer=ScorerPart(name="cosine", arguments={"scaled": True}),
+        scorer=ScorerPart(
+            name="cosine", arguments={"scaled": True, "biased": settings.get("init_logit_bias") is not None}
+        ),
         exposure=(),
         notes="Made from open_clip's configuration, which does not say what the pretraining saw: see the page.",
     )

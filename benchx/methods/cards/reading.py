@@ -48,7 +48,11 @@ def read_card(name: str) -> Card:
             f"{error.error_count()} errors in all; compare with {resource_dir('baselines') / 'gloria.yaml'}",
         ) from error
     card._folder = path.parent
-    if path == Path(name):
+    if path != Path(name) and card.name != name:
+        raise UsageError(
+            f"{path} holds the card '{card.name}'", "a card's name is that of its file", "rename the file or the card"
+        )
+    if path.parent != resource_dir("baselines"):
         from benchx.methods.cards.parts_by_name import check_parts
 
         check_parts(card, path, text)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from benchx.errors import UsageError
 from benchx.images.spec import InputSpec
@@ -14,6 +15,41 @@ from benchx.images.spec import InputSpec
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def web_address(url: str) -> str:
+    """Return an address that can be downloaded from, as it is.
+
+    Raises:
+        ValueError: it is not http or https, names no host, or is malformed.
+    """
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("an address has no spaces and only ASCII characters: write others as %XX")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an address begins with http:// or https:// and a host")
+    if parts.port == 0:
+        raise ValueError("0 is no port")
+    return url
+
+
+def _inside(path: str) -> str:
+    """Return a relative path that stays below the folder that it is relative to."""
+    if not path.isprintable() or "\\" in path or {"", ".", ".."} & set(path.split("/")):
+        raise ValueError(f"{path!r} is not a path inside a folder: no '..', no '/' at an end, no '\\'")
+    return path
+
+
+def _plain(name: str) -> str:
+    if "/" in _inside(name):
+        raise ValueError(f"{name!r} is not the plain name of a file: it has a folder")
+    return name
+
+
+Inside = AfterValidator(_inside)
+FileName = Annotated[str, AfterValidator(_plain)]
+Repo = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$"), Inside]
+"""OWNER/NAME on the hub; some old repositories have no owner."""
 
 
 class PackageFile(BaseModel):
@@ -33,12 +69,12 @@ class PackageFile(BaseModel):
 
 
 class HubFile(BaseModel):
-    """A file of a model repository on the Hugging Face hub."""
+    """A file of a model repository on the Hugging Face hub; it may lie in a folder there."""
 
     model_config = FROZEN
 
-    repo: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
-    file: str
+    repo: Repo
+    file: Annotated[str, Inside]
     revision: str = "main"
 
 
@@ -46,7 +82,7 @@ class Weights(BaseModel):
     """Where the weights come from: files to be fetched by the user, a package, or a random seed.
 
     Attributes:
-        files: names under which the official file is published or commonly kept; a fetched one gets the first.
+        files: plain names under which the official file is published or commonly kept; a fetched one gets the first.
         page: where a person gets it.
         hub, url: where `benchx methods fetch` gets it, if it can.
         gated: what must be accepted or asked for before it can be fetched, and where.
@@ -56,10 +92,10 @@ class Weights(BaseModel):
 
     model_config = FROZEN
 
-    files: tuple[str, ...] = ()
+    files: tuple[FileName, ...] = ()
     page: str | None = None
     hub: HubFile | None = None
-    url: str | None = None
+    url: Annotated[str, AfterValidator(web_address)] | None = None
     gated: str | None = None
     package: PackageFile | None = None
     seed: int | None = Field(default=None, ge=0)
@@ -147,7 +183,7 @@ class TokenizerChoice(BaseModel):
 
     model_config = FROZEN
 
-    repo: str
+    repo: Repo
     revision: str = "main"
     cleaning: Literal["words"] | None = None
     max_length: int = Field(ge=2)
@@ -211,7 +247,7 @@ class Card(BaseModel):
 
     model_config = FROZEN
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$")]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@-]*$"), Inside]
     title: str
     paper: str
     code: str
@@ -235,6 +271,8 @@ class Card(BaseModel):
             raise ValueError("encoder, input and pooling belong together")
         if not any(given) and self.text is None:
             raise ValueError("give an encoder with input and pooling, or a text tower")
+        if self.weights.seed is not None and (self.text or self.scorer):
+            raise ValueError("a random method has neither text tower nor scorer")
         return self
 
     @property

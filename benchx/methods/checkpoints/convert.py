@@ -17,7 +17,7 @@ from benchx.errors import CheckpointError, UsageError
 from benchx.methods.checkpoints.reading import Named, containers, load_tensor, open_container, read_file
 from benchx.writing import partial_path
 
-MAX_GROWTH = 16
+MAX_GROWTH = 4
 """How many times the bytes of its file the tensors may take. Views that repeat a few numbers are written out."""
 
 
@@ -86,10 +86,10 @@ def _only_container(tree: Any, path: Path) -> tuple[str, ...]:
 
 
 def _independent(named: Named, path: Path) -> dict[str, torch.Tensor]:
-    size = sum(math.prod(value.shape) for value in named.values())
+    size = sum(math.prod(value.shape) * value.dtype.itemsize for value in named.values())
     if size > MAX_GROWTH * path.stat().st_size:
         raise CheckpointError(
-            f"{path.name} holds tensors of {size} elements in all, in {path.stat().st_size} bytes",
+            f"{path.name} holds tensors of {size} bytes in all, in a file of {path.stat().st_size}",
             "they repeat a few numbers many times",
             "check that the file belongs to the method",
         )

@@ -11,7 +11,7 @@ from typing import Any
 from benchx.errors import CheckpointError
 from benchx.methods.checkpoints.modules import pickled_module, with_state_dicts
 from benchx.methods.checkpoints.stored import Storages, unreadable
-from benchx.methods.checkpoints.unpickle import StorageView, read_tree
+from benchx.methods.checkpoints.unpickle import Meanings, StorageView, read_tree
 
 MAGIC = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
@@ -29,16 +29,17 @@ def read_legacy(path: Path) -> Any:
         CheckpointError: the file is truncated, damaged or hostile.
     """
     storages = Storages(path, {})
+    meanings = Meanings(storages)
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            magic, protocol, system = (read_tree(content, storages)[0] for _ in range(3))
+            magic, protocol, system = (read_tree(content, meanings) for _ in range(3))
             if magic != MAGIC or protocol != PROTOCOL:
                 raise pickle.UnpicklingError("its version of the format is unknown")
             if not isinstance(system, dict) or system.get("little_endian") is not True:
                 raise pickle.UnpicklingError("it was written on a big-endian machine")
-            tree, views = read_tree(content, storages)
-            keys, _ = read_tree(content, storages)
-            storages.places |= _places(content, keys, views)
+            tree = read_tree(content, meanings)
+            keys = read_tree(content, meanings)
+            storages.places |= _places(content, keys, meanings.views)
         return with_state_dicts(tree, pickled_module)
     except CheckpointError:
         raise

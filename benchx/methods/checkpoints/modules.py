@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from benchx.methods.checkpoints.pickle_machine import Stub
 from benchx.methods.checkpoints.stored import StoredTensor
 
-MAX_MODULES = 20_000
-MAX_ENTRIES = 5_000
-"""Submodules, tensors or attributes of one module."""
+MAX_ENTRIES = 100_000
+"""Modules and their entries in one file, each as often as it is named; published files have less than 10 000."""
 
-MAX_NAME = 1_000
-"""Characters of a tensor's name. Modules that contain each other would have endless names."""
+MAX_NAME = 500
+"""Characters of a module's name. Modules that contain each other would have endless names."""
 
 MAX_DEPTH = 4
 """How deep state dicts and modules are looked for inside a file; published ones lie one or two keys deep."""
 
-Parts = Callable[[Stub], tuple[dict[str, StoredTensor], dict[str, Stub]] | None]
-"""Returns the tensors and the submodules of a module, by name; None for what is no module."""
+
+@dataclass
+class Budget:
+    """What is left of MAX_ENTRIES while the modules of a file are read."""
+
+    left: int = MAX_ENTRIES
+
+    def spend(self, entries: int) -> None:
+        """Count a module with so many entries.
+
+        Raises:
+            pickle.UnpicklingError: there are too many.
+        """
+        self.left -= 1 + entries
+        if self.left < 0:
+            raise pickle.UnpicklingError("its modules contain each other, or are far too many")
+
+
+Parts = Callable[[Stub, Budget], tuple[dict[str, StoredTensor], dict[str, Stub]] | None]
+"""Returns the tensors and the submodules of a module, by name; None for what is no module. Spends what it looks at."""
 
 
 def with_state_dicts(tree: Any, parts: Parts) -> Any:
@@ -30,9 +47,9 @@ def with_state_dicts(tree: Any, parts: Parts) -> Any:
     Raises:
         pickle.UnpicklingError: a module contains itself, or there are far too many.
     """
-    visits = itertools.count()
+    budget = Budget()
     if isinstance(tree, Stub):
-        return tree if parts(tree) is None else _state_dict(tree, parts, visits)
+        return tree if parts(tree, budget) is None else _state_dict(tree, parts, budget)
     waiting, seen = [(tree, 0)], set()
     made: dict[int, tuple[Stub, dict[str, StoredTensor]]] = {}
     while waiting:
@@ -42,29 +59,29 @@ def with_state_dicts(tree: Any, parts: Parts) -> Any:
         seen.add(id(node))
         for key, value in node.items():
             if isinstance(value, Stub):
-                if id(value) not in made and parts(value) is not None:
-                    made[id(value)] = value, _state_dict(value, parts, visits)
+                if id(value) not in made and parts(value, budget) is not None:
+                    made[id(value)] = value, _state_dict(value, parts, budget)
                 node[key] = made[id(value)][1] if id(value) in made else value
             elif depth < MAX_DEPTH:
                 waiting.append((value, depth + 1))
     return tree
 
 
-def _state_dict(module: Stub, parts: Parts, visits: Iterator[int]) -> dict[str, StoredTensor]:
+def _state_dict(module: Stub, parts: Parts, budget: Budget) -> dict[str, StoredTensor]:
     """Return what `module.state_dict()` would: a module's own tensors first, then its submodules' in their order."""
     found: dict[str, StoredTensor] = {}
     waiting = [("", module)]
     while waiting:
         prefix, node = waiting.pop()
-        if next(visits) > MAX_MODULES or len(prefix) > MAX_NAME:
-            raise pickle.UnpicklingError("its modules contain each other, or are far too many")
-        tensors, children = parts(node) or ({}, {})
+        if len(prefix) > MAX_NAME:
+            raise pickle.UnpicklingError("its modules contain each other, or are nested far too deep")
+        tensors, children = parts(node, budget) or ({}, {})
         found |= {prefix + name: value for name, value in tensors.items()}
         waiting += [(f"{prefix}{name}.", child) for name, child in reversed(children.items())]
     return found
 
 
-def pickled_module(stub: Stub) -> tuple[dict[str, StoredTensor], dict[str, Stub]] | None:
+def pickled_module(stub: Stub, budget: Budget) -> tuple[dict[str, StoredTensor], dict[str, Stub]] | None:
     """Return the tensors and submodules of a pickled torch.nn.Module; None for other objects."""
     state = stub.state[0] if isinstance(stub.state, tuple) and stub.state else stub.state
     if not isinstance(state, dict):
@@ -72,10 +89,10 @@ def pickled_module(stub: Stub) -> tuple[dict[str, StoredTensor], dict[str, Stub]
     parameters, buffers, children = (state.get(key) for key in ("_parameters", "_buffers", "_modules"))
     if not isinstance(parameters, dict) or not isinstance(buffers, dict) or not isinstance(children, dict):
         return None
-    if len(parameters) + len(buffers) + len(children) > MAX_ENTRIES:
-        raise pickle.UnpicklingError("a module of it is far too large")
     passing = state.get("_non_persistent_buffers_set")
-    passing = {name for name in passing if isinstance(name, str)} if isinstance(passing, list | tuple) else set()
+    passing = passing if isinstance(passing, list | tuple) else ()
+    budget.spend(len(parameters) + len(buffers) + len(children) + len(passing))
+    passing = {name for name in passing if isinstance(name, str)}
     kept = {**parameters, **{name: value for name, value in buffers.items() if name not in passing}}
     return (
         {name: value for name, value in kept.items() if isinstance(name, str) and isinstance(value, StoredTensor)},

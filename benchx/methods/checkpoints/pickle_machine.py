@@ -7,7 +7,7 @@ plain containers, a `Name` or a `Stub`, in time and memory proportional to its l
 - a name is never looked up, and a call is answered by a table of the reader's own (`Calls.call`);
 - dictionaries keep printable strings and small integers as keys: nested tuples take exponential time to hash;
 - sets become lists and byte arrays bytes, as nothing is looked up in them;
-- the number of opcodes is limited.
+- the number of opcodes and the lengths of names and keys are limited.
 """
 
 from __future__ import annotations
@@ -15,12 +15,18 @@ from __future__ import annotations
 import mmap
 import pickle
 import pickletools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any, Protocol, cast
 
-MAX_OPCODES = 5_000_000
-"""Published checkpoints take 5 000 to 100 000; the machine does about a million a second."""
+MAX_OPCODES = 2_000_000
+"""Of one file. Published checkpoints take 5 000 to 100 000; the machine does 350 000 to 1.5 million a second."""
+
+MAX_ORIGIN = 500
+"""Characters of "module.name"."""
+
+MAX_KEY = 500
+"""Characters of a dictionary's key; longer ones are left out."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +59,18 @@ class Calls(Protocol):
         """Return what a persistent id stands for."""
 
 
-def run(program: IO[bytes] | mmap.mmap, calls: Calls) -> Any:
+def run(program: IO[bytes] | mmap.mmap, calls: Calls, opcodes: Iterator[int]) -> Any:
     """Return the tree that a pickle describes; the stream is left behind its end.
+
+    Args:
+        opcodes: counts them, over all pickles of a file.
 
     Raises:
         Exception: of any kind, for a program that makes no sense.
     """
     machine = _Machine(calls)
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], program))):
-        if count > MAX_OPCODES:
+    for opcode, argument, _ in pickletools.genops(cast(IO[bytes], program)):
+        if next(opcodes) > MAX_OPCODES:
             raise pickle.UnpicklingError(f"it is longer than {MAX_OPCODES} opcodes")
         if opcode.name in _LITERALS:
             machine.stack.append(argument)
@@ -108,7 +117,9 @@ class _Machine:
 
 
 def _is_key(key: Any) -> bool:
-    return (type(key) is str and key.isprintable()) or (type(key) is int and abs(key) < 2**60)
+    if type(key) is str:
+        return len(key) <= MAX_KEY and key.isprintable()
+    return type(key) is int and -(2**60) < key < 2**60
 
 
 def _append(target: Any, values: list[Any]) -> None:
@@ -185,6 +196,8 @@ def _new_with_keywords(machine: _Machine, _: Any) -> None:
 
 
 def _name(argument: str) -> Name:
+    if len(argument) > MAX_ORIGIN:
+        raise pickle.UnpicklingError(f"a class name of more than {MAX_ORIGIN} characters")
     return Name(argument.replace(" ", ".", 1))
 
 
@@ -192,6 +205,8 @@ def _stack_name(machine: _Machine) -> Name:
     module, name = machine.last(2)
     if not isinstance(module, str) or not isinstance(name, str):
         raise pickle.UnpicklingError("a name that is no text")
+    if len(module) + len(name) >= MAX_ORIGIN:
+        raise pickle.UnpicklingError(f"a class name of more than {MAX_ORIGIN} characters")
     return Name(f"{module}.{name}")
 
 

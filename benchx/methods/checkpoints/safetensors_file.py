@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import math
+import operator
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import torch
 
-from benchx.methods.checkpoints.stored import Storages, StoredTensor, unreadable
+from benchx.methods.checkpoints.stored import MAX_AXES, Storages, StoredTensor, unreadable
+
+MAX_HEADER = 8 * 2**20
+"""Bytes of the header; published ones have less than one million, about 100 for each tensor."""
+
+MAX_TENSORS = 100_000
 
 DTYPES = {
     "F64": torch.float64,
@@ -37,16 +43,24 @@ def read_safetensors(path: Path) -> dict[str, StoredTensor]:
     """Return the tensors of a safetensors file by name.
 
     Raises:
-        CheckpointError: the library does not accept the file.
+        CheckpointError: the library does not accept the file, or its header is far too large.
     """
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+    if length > MAX_HEADER:
+        raise unreadable(path, f"its header claims {length} bytes; {MAX_HEADER} are read at most")
     try:
         # The library checks that the tensors fill the file without gaps or overlaps, each with the bytes of its shape.
         with safetensors.safe_open(path, "pt"), path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
+            file.seek(8)
             header = json.loads(file.read(length))
     except (safetensors.SafetensorError, ValueError, OSError) as error:
         raise unreadable(path, str(error)[:200]) from error
     header.pop("__metadata__", None)
+    if len(header) > MAX_TENSORS:
+        raise unreadable(path, f"it has {len(header)} tensors; {MAX_TENSORS} are read at most")
+    if any(len(facts["shape"]) > MAX_AXES for facts in header.values()):
+        raise unreadable(path, f"a tensor of it has more than {MAX_AXES} axes")
     begin = 8 + length
     places = {name: (begin + facts["data_offsets"][0], _size(facts)) for name, facts in header.items()}
     storages = Storages(path, places)
@@ -60,7 +74,7 @@ def _size(facts: dict[str, Any]) -> int:
 
 def _stored(storages: Storages, name: str, facts: dict[str, Any]) -> StoredTensor:
     shape = tuple(facts["shape"])
-    stride = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    stride = tuple(itertools.accumulate(reversed(shape[1:]), operator.mul, initial=1))[::-1][: len(shape)]
     dtype = DTYPES.get(facts["dtype"])
     refused = "" if dtype else f"of type {facts['dtype']}"
     return StoredTensor(storages, name, dtype or torch.uint8, 0, shape, stride, refused)

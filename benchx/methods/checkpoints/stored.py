@@ -11,6 +11,9 @@ import torch
 
 from benchx.errors import CheckpointError
 
+MAX_AXES = 64
+"""Of a tensor, as in torch."""
+
 LOADED = frozenset(
     {
         torch.float64,

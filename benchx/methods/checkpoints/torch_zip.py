@@ -13,7 +13,7 @@ from benchx.errors import CheckpointError
 from benchx.methods.checkpoints.modules import pickled_module, with_state_dicts
 from benchx.methods.checkpoints.stored import Storages, unreadable
 from benchx.methods.checkpoints.torchscript import scripted_module
-from benchx.methods.checkpoints.unpickle import read_tree
+from benchx.methods.checkpoints.unpickle import Meanings, read_tree
 
 MAX_SOURCE = 64 * 2**20
 """Bytes of TorchScript source that are unpacked; OpenAI CLIP has less than one million."""
@@ -37,7 +37,7 @@ def read_zip(path: Path) -> Any:
         program = io.BytesIO(storages.read(DATA).tobytes())
         if BYTEORDER in storages.places and storages.read(BYTEORDER).tobytes() != b"little":
             raise unreadable(path, "it was written on a big-endian machine")
-        tree, _ = read_tree(program, storages)
+        tree = read_tree(program, Meanings(storages))
         return with_state_dicts(tree, scripted_module(sources) if sources else pickled_module)
     except CheckpointError:
         raise

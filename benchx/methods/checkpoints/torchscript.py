@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 
-from benchx.methods.checkpoints.modules import MAX_ENTRIES, Parts
+from benchx.methods.checkpoints.modules import Budget, Parts
 from benchx.methods.checkpoints.pickle_machine import Stub
 from benchx.methods.checkpoints.stored import StoredTensor
 
@@ -28,13 +27,12 @@ def scripted_module(sources: Mapping[str, str]) -> Parts:
         for found in CLASS.finditer(text)
     }
 
-    def parts(stub: Stub) -> tuple[dict[str, StoredTensor], dict[str, Stub]] | None:
+    def parts(stub: Stub, budget: Budget) -> tuple[dict[str, StoredTensor], dict[str, Stub]] | None:
         if stub.origin not in declared:
             return None
         names = declared[stub.origin]
         state = stub.state if isinstance(stub.state, dict) else {}
-        if len(state) > MAX_ENTRIES:
-            raise pickle.UnpicklingError("a module of it is far too large")
+        budget.spend(len(state))
         return (
             {name: value for name, value in state.items() if name in names and isinstance(value, StoredTensor)},
             {name: value for name, value in state.items() if isinstance(value, Stub) and value.origin in declared},

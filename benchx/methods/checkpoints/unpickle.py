@@ -7,9 +7,11 @@ key) or ask it for any amount of memory.
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 import pickle
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -17,7 +19,7 @@ import torch
 
 from benchx.methods.checkpoints import pickle_machine
 from benchx.methods.checkpoints.pickle_machine import Name, Stub, set_items
-from benchx.methods.checkpoints.stored import Storages, StoredTensor
+from benchx.methods.checkpoints.stored import MAX_AXES, Storages, StoredTensor
 
 STORAGE_DTYPES = {
     "torch.DoubleStorage": torch.float64,
@@ -41,7 +43,14 @@ STORAGE_DTYPES = {
 
 DTYPES = {f"torch.{name}": value for name, value in vars(torch).items() if isinstance(value, torch.dtype)}
 
-MAX_AXES = 64
+MAX_ARGUMENTS = 16
+"""Of a call that means something; torch's take at most 8. Others are stubs."""
+
+MAX_PAIRS = 1_000_000
+"""Pairs that go into dictionaries made from lists of pairs, over one file; one list may be named again and again."""
+
+MAX_SIZE = 2**48
+"""Elements of a tensor, a stride or an offset."""
 
 REBUILD = "torch._utils._rebuild_"
 
@@ -62,11 +71,24 @@ class StorageView:
 
 
 @dataclass
-class _Meanings:
+class Meanings:
+    """What the pickles of one file mean, and what was read of it so far.
+
+    Attributes:
+        views: the storages that the pickles refer to, by key.
+        opcodes: counts the opcodes.
+        pairs: that went into dictionaries made from lists.
+    """
+
     storages: Storages
     views: dict[str, StorageView] = field(default_factory=dict)
+    opcodes: Iterator[int] = field(default_factory=itertools.count)
+    pairs: int = 0
 
     def persistent(self, key: Any) -> Any:
+        """Return the storage, or the class of a module, that a persistent id stands for."""
+        if not isinstance(key, tuple) or len(key) > MAX_ARGUMENTS:
+            raise pickle.UnpicklingError("unknown persistent id")
         match key:
             case ("module", Name() as name, *_):
                 return name
@@ -80,14 +102,19 @@ class _Meanings:
         raise pickle.UnpicklingError("unknown persistent id")
 
     def call(self, name: str, arguments: tuple[Any, ...]) -> Any:
+        """Return the tensor or container that a call makes; a Stub for calls of anything else."""
+        if len(arguments) > MAX_ARGUMENTS:
+            return Stub(name)
         match name:
             case "collections.OrderedDict" | "collections.defaultdict":
-                return _dict(arguments)
+                return self._dict(arguments)
             case "builtins.set" | "__builtin__.set" | "builtins.frozenset" | "__builtin__.frozenset" | "torch.Size":
                 return arguments[0] if arguments and isinstance(arguments[0], list | tuple) else []
             case "copyreg._reconstructor" | "copy_reg._reconstructor" if isinstance(arguments[0], Name):
                 return self.call(arguments[0].origin, ())
             case "torch._tensor._rebuild_from_type_v2" if isinstance(arguments[0], Name):
+                if arguments[0].origin == name:
+                    raise pickle.UnpicklingError("a tensor is described wrongly")
                 return self.call(arguments[0].origin, arguments[2])
         if not name.startswith(REBUILD):
             return Stub(name)
@@ -117,22 +144,34 @@ class _Meanings:
     ) -> StoredTensor:
         """Describe a tensor, in the argument order of torch._utils._rebuild_tensor_v2."""
         sound = isinstance(view, StorageView) and len(shape) == len(stride) <= MAX_AXES
-        if not sound or not _are_sizes((offset, *shape, *stride, math.prod(n for n in shape if n))):
+        if not sound or not _are_sizes((offset, *shape, *stride)) or math.prod(n for n in shape if n) >= MAX_SIZE:
             raise pickle.UnpicklingError("a tensor is described wrongly")
         if any(metadata):
             refused = "a conjugate or negative view"
         place = view.start + offset
         return StoredTensor(self.storages, view.key, dtype or view.dtype, place, tuple(shape), tuple(stride), refused)
 
+    def _dict(self, arguments: tuple[Any, ...]) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        pairs = next((one for one in arguments if isinstance(one, list)), [])
+        self.pairs += len(pairs)
+        if self.pairs > MAX_PAIRS:
+            raise pickle.UnpicklingError(f"its dictionaries are made from more than {MAX_PAIRS} pairs")
+        set_items(found, ((key, value) for key, value in pairs))
+        return found
+
     def _sparse(self, arguments: Any) -> Any:
+        if not isinstance(arguments, tuple) or len(arguments) > MAX_ARGUMENTS:
+            raise pickle.UnpicklingError("a sparse tensor is described wrongly")
         values = next((one for one in arguments if isinstance(one, StoredTensor) and one.dtype.is_floating_point), None)
-        shape = next((one for one in arguments if isinstance(one, tuple) and one and _are_sizes(one)), ())
+        tuples = [one for one in arguments if isinstance(one, tuple) and 0 < len(one) <= MAX_AXES]
+        shape = next((one for one in tuples if _are_sizes(one)), ())
         dtype = torch.float32 if values is None else values.dtype
         return StoredTensor(self.storages, "", dtype, 0, shape, (), "sparse")
 
 
-def read_tree(program: IO[bytes] | mmap.mmap, storages: Storages) -> tuple[Any, dict[str, StorageView]]:
-    """Return the object tree of a torch pickle, and the storages that it refers to; the stream is left at its end.
+def read_tree(program: IO[bytes] | mmap.mmap, meanings: Meanings) -> Any:
+    """Return the object tree of a torch pickle; the stream is left at its end.
 
     Returns:
         Plain containers that hold StoredTensor, Stub and plain values; sets are lists.
@@ -140,16 +179,8 @@ def read_tree(program: IO[bytes] | mmap.mmap, storages: Storages) -> tuple[Any, 
     Raises:
         Exception: of any kind, for a pickle that is damaged or hostile.
     """
-    meanings = _Meanings(storages)
-    return pickle_machine.run(program, meanings), meanings.views
-
-
-def _dict(arguments: tuple[Any, ...]) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
-    pairs = next((one for one in arguments if isinstance(one, list)), [])
-    set_items(found, ((key, value) for key, value in pairs))
-    return found
+    return pickle_machine.run(program, meanings, meanings.opcodes)
 
 
 def _are_sizes(numbers: tuple[Any, ...]) -> bool:
-    return all(type(number) is int and 0 <= number < 2**48 for number in numbers)
+    return all(type(number) is int and 0 <= number < MAX_SIZE for number in numbers)

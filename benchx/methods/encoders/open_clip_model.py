@@ -11,10 +11,10 @@ from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import nn
 
 from benchx.errors import UsageError
+from benchx.methods.detached import take_projection
 from benchx.methods.encoders.base import Encoder, Features, map_tokens
 from benchx.methods.encoders.pyramid import choose_blocks
 from benchx.methods.open_clip_library import model_settings, open_clip
-from benchx.methods.projecting import take_projection
 from benchx.methods.unfilled import remake_buffers
 
 

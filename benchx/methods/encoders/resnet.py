@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import resnet50 as torchvision_resnet50
 
+from benchx.errors import UsageError
 from benchx.methods.encoders.base import Encoder, Features, map_tokens, pool_map
 from benchx.methods.projections import Projection, build_projection
 
@@ -94,6 +95,10 @@ def resnet50(
         projection: of the pooled features.
         token_projection: of the tokens.
     """
+    if token_stage is not None and token_stage > stages:
+        raise UsageError(
+            f"there is no stage {token_stage} to take tokens from", f"the encoder has {stages}", "mend token_stage"
+        )
     encoder = ResNet50(
         channels=channels, image_size=image_size, stages=stages, upsample=upsample, token_stage=token_stage
     )

@@ -10,7 +10,6 @@ from torch import nn
 from torchvision.models.swin_transformer import ShiftedWindowAttention, SwinTransformer
 
 from benchx.methods.encoders.base import Encoder, Features
-from benchx.methods.keyed_init import window_index
 from benchx.methods.projections import Projection, build_projection
 
 WIDTH = 768
@@ -35,17 +34,19 @@ class SwinT(Encoder):
             stochastic_depth_prob=0.1,
         )
         self.trunk.head = nn.Identity()
-        for attention in self._attentions():
-            # Files keep it in other shapes, or not at all; it depends on nothing but the window.
-            attention.register_buffer("relative_position_index", window_index(WINDOW).flatten(), persistent=False)
+        self._make_indices()
 
     def finish(self) -> None:
         """Make the index of every pair of places in a window."""
-        for attention in self._attentions():
-            attention.relative_position_index = window_index(WINDOW).flatten()
+        self._make_indices()
 
-    def _attentions(self) -> list[ShiftedWindowAttention]:
-        return [module for module in self.trunk.modules() if isinstance(module, ShiftedWindowAttention)]
+    def _make_indices(self) -> None:
+        for attention in self.trunk.modules():
+            if isinstance(attention, ShiftedWindowAttention):
+                attention.define_relative_position_index()
+                # Files keep it in other shapes, or not at all; it depends on nothing but the window.
+                index = attention.relative_position_index
+                attention.register_buffer("relative_position_index", index, persistent=False)
 
     def _pooled(self, images: torch.Tensor) -> torch.Tensor:
         return self.trunk.norm(self.trunk.features(images)).mean(dim=(1, 2))

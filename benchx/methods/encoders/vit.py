@@ -168,6 +168,8 @@ def vit_base(
         study_views: for a method that embeds studies of so many images (REFERS): an image is projected as a study
             that shows it in every view. Goes without a projection.
     """
+    if study_views and projection:
+        raise UsageError("study_views and a projection exclude each other", "an image has one embedding", "drop one")
     encoder = ViTBase(
         pooling=pooling,
         channels=channels,

@@ -11,30 +11,32 @@ from benchx.methods.encoders.base import Encoder, Features
 from benchx.methods.scorers.base import Scorer
 from benchx.methods.text.base import TextFeatures
 
-SCALE_LIMITS = (0.0, 4.6052)
-"""Of logit_scale; the upper one is log 100, as rounded in MedCLIP's code."""
-
 
 class Cosine(Scorer):
-    """Cosine of image and text embeddings, times exp(logit_scale) where that scalar of the checkpoint is used."""
+    """Cosine of image and text embeddings; where the method uses them, times exp(logit_scale), plus logit_bias."""
 
-    def __init__(self, *, scaled: bool) -> None:
+    def __init__(self, *, scaled: bool, limits: tuple[float, float] | None, biased: bool) -> None:
         super().__init__()
-        if scaled:
-            self.logit_scale = nn.Parameter(torch.empty(()))
-        self.scaled = scaled
+        self.logit_scale = nn.Parameter(torch.empty(())) if scaled else None
+        self.logit_bias = nn.Parameter(torch.empty(())) if biased else None
+        self.limits = limits
 
     def forward(self, encoder: Encoder, images: Features, text: TextFeatures) -> torch.Tensor:
-        """Return [B, B'], in [-1, 1] without the scale, in [-100, 100] with it."""
-        cosines = normalize(encoder.project(images), dim=-1) @ normalize(text.embedding, dim=-1).T
-        return cosines * self.logit_scale.clamp(*SCALE_LIMITS).exp() if self.scaled else cosines
+        """Return [B, B'], in [-1, 1] without scale and bias."""
+        scores = normalize(encoder.project(images), dim=-1) @ normalize(text.embedding, dim=-1).T
+        if self.logit_scale is not None:
+            scale = self.logit_scale if self.limits is None else self.logit_scale.clamp(*self.limits)
+            scores = scores * scale.exp()
+        return scores if self.logit_bias is None else scores + self.logit_bias
 
 
 @validate_call
-def cosine(*, scaled: bool = False) -> Cosine:
+def cosine(*, scaled: bool = False, limits: tuple[float, float] | None = None, biased: bool = False) -> Cosine:
     """Build a cosine scorer.
 
     Args:
-        scaled: whether to multiply by exp(logit_scale) of the checkpoint (MedCLIP).
+        scaled: whether to multiply by exp(logit_scale) of the checkpoint.
+        limits: between which logit_scale is clamped before that (MedCLIP: 0 to 4.6052, its rounding of log 100).
+        biased: whether to add the checkpoint's logit_bias (SigLIP).
     """
-    return Cosine(scaled=scaled)
+    return Cosine(scaled=scaled, limits=limits, biased=biased)

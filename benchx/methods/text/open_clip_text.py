@@ -9,12 +9,13 @@ from typing import Any
 import torch
 from pydantic import validate_call
 from torch import nn
+from torch.nn.functional import pad
 
 from benchx.errors import WeightsMissing
 from benchx.methods.cards.schema import TokenizerChoice
+from benchx.methods.detached import take_projection
 from benchx.methods.open_clip_library import model_settings, open_clip
-from benchx.methods.projecting import take_projection
-from benchx.methods.text.base import TextFeatures, TextTower
+from benchx.methods.text.base import TextFeatures, TextTower, check_tokens
 from benchx.methods.text.tokenizer import tokenizer_folder
 from benchx.methods.unfilled import remake_buffers
 from benchx.methods.weights import default_root
@@ -24,7 +25,11 @@ SMALL_IMAGE_TOWER = {"layers": 1, "width": 64, "patch_size": 32, "image_size": 3
 
 
 class OpenClipText(TextTower):
-    """Reads token ids only: which of them are padding, open_clip's towers see from the ids themselves."""
+    """Reads token ids only: which of them are padding, open_clip's towers see from the ids themselves.
+
+    Attributes:
+        whole_length: whether the tower takes texts of its full length only; shorter ones are padded here.
+    """
 
     def __init__(self, *, model: str, quick_gelu: bool) -> None:
         super().__init__()
@@ -35,6 +40,9 @@ class OpenClipText(TextTower):
         self.projection = take_projection(trunk, name, replacement)
         self.trunk: Any = trunk
         self.pad: int = trunk.config.pad_token_id if hugging_face else trunk.pad_id
+        self.vocabulary: int = trunk.config.vocab_size if hugging_face else trunk.vocab_size
+        self.positions: int = trunk.config.max_position_embeddings if hugging_face else trunk.context_length
+        self.whole_length = not hugging_face
 
     def finish(self) -> None:
         """Make the buffers that no file holds, such as the causal mask."""
@@ -45,6 +53,9 @@ class OpenClipText(TextTower):
         return input_ids.ne(self.pad).long()
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, continued: torch.Tensor) -> TextFeatures:
+        check_tokens(ids, mask, self.vocabulary, self.positions)
+        if self.whole_length:
+            ids = pad(ids, (0, self.positions - ids.shape[1]), value=self.pad)
         pooled = self.trunk(ids)
         return TextFeatures(pooled, self.projection(pooled))
 

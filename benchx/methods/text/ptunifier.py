@@ -7,10 +7,10 @@ taken from learned pools by their likeness to the input; so each embedding needs
 from __future__ import annotations
 
 import torch
+from timm.layers.activations import quick_gelu
 from torch import nn
 
-from benchx.errors import UsageError
-from benchx.methods.text.base import TextFeatures, TextTower
+from benchx.methods.text.base import TextFeatures, TextTower, check_tokens
 
 WIDTH, HEADS, FEED_FORWARD = 768, 12, 3072
 VOCABULARY, POSITIONS = 50265, 514
@@ -119,7 +119,7 @@ class PTUnifierText(TextTower):
         return self.vision.project(self._fused(words, tokens, torch.zeros(words.shape[:2], dtype=torch.bool)))
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, continued: torch.Tensor) -> TextFeatures:
-        _check(ids)
+        check_tokens(ids, mask, VOCABULARY, POSITIONS - 2)
         words = self.embeddings(ids)
         kept = mask[:, 1:, None].to(words.dtype)
         query = (words[:, 1:] * kept).sum(dim=1) / (kept.sum(dim=1) + 1e-8)
@@ -141,26 +141,6 @@ class PTUnifierText(TextTower):
             )
         pooled = (self.language.pooler(words[:, 0]), self.vision.pooler(patches[:, 0]))
         return torch.cat(pooled, dim=1).tanh()
-
-
-def quick_gelu(values: torch.Tensor) -> torch.Tensor:
-    """Return CLIP's approximation of GELU."""
-    return values * torch.sigmoid(1.702 * values)
-
-
-def _check(ids: torch.Tensor) -> None:
-    if ids.shape[1] > POSITIONS - 2:
-        raise UsageError(
-            f"texts of {ids.shape[1]} tokens are too long",
-            f"PTUnifier reads up to {POSITIONS - 2}",
-            "cut them; the method's tokenizer cuts at 48",
-        )
-    if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < VOCABULARY:
-        raise UsageError(
-            f"token ids from {int(ids.min())} to {int(ids.max())} are not the method's",
-            f"RoBERTa's vocabulary has {VOCABULARY}",
-            "use the method's tokenizer",
-        )
 
 
 def ptunifier_text() -> PTUnifierText:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -28,6 +30,16 @@ def medklip_attention(run: Run) -> torch.Tensor:
     return run.encoder.scorer.attention(run.encoder, run.found, queries)[:, :3].flatten(2)
 
 
+def medklip_inside(run: Run, part: str) -> Any:
+    """What a part of MedKLIP's scorer gives when the queries are asked."""
+    heard: list[Any] = []
+    assert run.encoder.scorer is not None
+    handle = run.encoder.scorer.get_submodule(part).register_forward_hook(lambda _, __, given: heard.append(given))
+    run.encoder.similarity(run.found, medklip_queries())
+    handle.remove()
+    return heard[0]
+
+
 # GLoRIA's sim_local_caplen15, where padding counts as words, is 0 throughout: an absent word has cosine 0.
 CHECKS: dict[str, dict[str, Check]] = {
     "gloria": {
@@ -37,6 +49,9 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "medklip": {
         "prob": lambda run: run.encoder.similarity(run.found, medklip_queries()),
+        "logits": lambda run: medklip_inside(run, "classifier"),
+        "query_out_slice": lambda run: medklip_inside(run, "decoder.norm")[..., :8],
+        "attn_last": lambda run: medklip_inside(run, "decoder.layers.3.multihead_attn")[1][:, :3],
         "attn_mean": medklip_attention,
     },
 }

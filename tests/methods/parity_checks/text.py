@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from official_files import PARITY
 from torch.nn.functional import normalize
 
 from benchx.methods.text.base import TextFeatures
@@ -21,6 +23,13 @@ PROJECTED: dict[str, Check] = {
 }
 
 COSINE: dict[str, Check] = {"sim": lambda run: run.encoder.similarity(run.found, run.text)}
+
+
+def cxr_bert_similarity(run: Run) -> torch.Tensor:
+    """BioViL's cosine with the texts of CXR-BERT's own run."""
+    texts = np.load(PARITY / "expected" / "cxr_bert.npz")["proj"]
+    return run.encoder.similarity(run.found, torch.from_numpy(texts))
+
 
 CHECKS: dict[str, dict[str, Check]] = {
     "gloria": {
@@ -48,6 +57,7 @@ CHECKS: dict[str, dict[str, Check]] = {
         "proj": lambda run: run.text.embedding,
         "proj_l2": lambda run: normalize(run.text.embedding, dim=-1),
     },
+    "biovil": {"sim": cxr_bert_similarity},
     "biomedclip": {**PROJECTED, **COSINE},
     "clip-vit-b16": {**PROJECTED, **COSINE},
     "clip-vit-b32": {**PROJECTED, **COSINE},

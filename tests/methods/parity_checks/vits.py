@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from benchx.methods.keyed_init import seeded_images
+from benchx.methods.keyed_init import keyed_tensor, seeded_images
 from parity_checks.run import Check, Run
 
 
@@ -21,6 +21,12 @@ def swin_states(run: Run) -> list[torch.Tensor]:
     for handle in handles:
         handle.remove()
     return found
+
+
+def mrm_normed(run: Run) -> torch.Tensor:
+    """The tokens after the file's final LayerNorm, which MRM's own pooling leaves out."""
+    weight, bias = (keyed_tensor(f"norm.{part}", (768,)) for part in ("weight", "bias"))
+    return functional.layer_norm(run.found.tokens, (768,), weight, bias, eps=1e-6)
 
 
 def grey_projection(run: Run) -> torch.Tensor:
@@ -40,6 +46,8 @@ CHECKS: dict[str, dict[str, Check]] = {
         "pooled": lambda run: run.found.pooled,
         "pooled_readme": lambda run: run.found.pooled,
         "tokens_prenorm_mean": lambda run: run.found.tokens[:, 1:].mean(1),
+        "tokens_postnorm_mean": lambda run: mrm_normed(run)[:, 1:].mean(1),
+        "cls_postnorm": lambda run: mrm_normed(run)[:, 0],
         "tokens_slice": lambda run: run.found.tokens[:, :, :4],
         "block3_patch_mean": lambda run: run.found.maps[0].mean((2, 3)),
         "block5_patch_mean": lambda run: run.found.maps[1].mean((2, 3)),

@@ -208,6 +208,20 @@ class Encoder(Part, ABC):
             )
 
 
+def check_side(images: torch.Tensor, image_size: int) -> None:
+    """Refuse images that are not squares of the side that position embeddings are for.
+
+    Raises:
+        UsageError: they are not.
+    """
+    if tuple(images.shape[2:]) != (image_size, image_size):
+        raise UsageError(
+            f"the encoder takes images of {image_size} px",
+            f"it was given {images.shape[2]} x {images.shape[3]} px",
+            "load it with image_size=...",
+        )
+
+
 def pool_map(feature_map: torch.Tensor) -> torch.Tensor:
     """Average a map over its places, [B, C, h, w] -> [B, C]."""
     return feature_map.mean(dim=(2, 3))

@@ -12,7 +12,7 @@ from torch import nn
 
 from benchx.errors import UsageError
 from benchx.methods.detached import take_projection
-from benchx.methods.encoders.base import Encoder, Features, map_tokens
+from benchx.methods.encoders.base import Encoder, Features, check_side, map_tokens
 from benchx.methods.encoders.pyramid import choose_blocks
 from benchx.methods.open_clip_library import model_settings, open_clip
 from benchx.methods.unfilled import remake_buffers
@@ -85,12 +85,7 @@ class OpenClipImage(Encoder):
 
     def _check(self, images: torch.Tensor) -> None:
         super()._check(images)
-        if tuple(images.shape[2:]) != (self.image_size, self.image_size):
-            raise UsageError(
-                f"the encoder takes images of {self.image_size} px",
-                f"it was given {images.shape[2]} x {images.shape[3]} px",
-                "load it with image_size=...",
-            )
+        check_side(images, self.image_size)
 
 
 def _image_tower(model: str, quick_gelu: bool, image_size: int) -> Any:

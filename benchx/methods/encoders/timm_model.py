@@ -13,7 +13,7 @@ from timm.models import PretrainedCfg
 from torch import nn
 
 from benchx.errors import UsageError
-from benchx.methods.encoders.base import Encoder, Features, map_tokens
+from benchx.methods.encoders.base import Encoder, Features, check_side, map_tokens
 from benchx.methods.encoders.pyramid import choose_blocks
 from benchx.methods.unfilled import remake_buffers
 
@@ -94,12 +94,8 @@ class TimmModel(Encoder):
 
     def _check(self, images: torch.Tensor) -> None:
         super()._check(images)
-        if self.fixed_size and tuple(images.shape[2:]) != (self.image_size, self.image_size):
-            raise UsageError(
-                f"the encoder takes images of {self.image_size} px",
-                f"it was given {images.shape[2]} x {images.shape[3]} px",
-                "load it with image_size=...",
-            )
+        if self.fixed_size:
+            check_side(images, self.image_size)
 
 
 def pretrained_config(model: str) -> PretrainedCfg:

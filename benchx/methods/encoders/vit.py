@@ -11,7 +11,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from benchx.errors import UsageError
-from benchx.methods.encoders.base import Encoder, Features, map_tokens
+from benchx.methods.encoders.base import Encoder, Features, check_side, map_tokens
 from benchx.methods.encoders.pyramid import STRIDES, Pyramid
 from benchx.methods.projections import Projection, build_projection
 
@@ -116,12 +116,7 @@ class ViTBase(Encoder):
 
     def _check(self, images: torch.Tensor) -> None:
         super()._check(images)
-        if tuple(images.shape[2:]) != (self.image_size, self.image_size):
-            raise UsageError(
-                f"the encoder takes images of {self.image_size} px",
-                f"it was given {images.shape[2]} x {images.shape[3]} px",
-                "load it with image_size=...",
-            )
+        check_side(images, self.image_size)
 
 
 class StudyOfOneImage(nn.Module):

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "add-a-dataset.md"
+from walkthrough import run_page
 
 
 @pytest.mark.slow
 def test_every_command_of_the_page_runs(tmp_path):
-    script = "\n".join(re.findall(r"```bash\n(.*?)```", PAGE.read_text(), re.DOTALL))
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "BENCHX_DATA": "", "BENCHX_WEIGHTS": ""}
-    command = ["bash", "-euo", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = run_page("add-a-dataset.md", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("sound") == 2
     assert "NOT sound" not in done.stdout

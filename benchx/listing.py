@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from benchx.datasets import DATASETS
+from benchx.datasets.sharing import seen_of
 from benchx.planning import plan
 from benchx.suites import read_suite, suite_names
 
@@ -157,25 +158,12 @@ def exposure() -> Rows:
 
     rows = []
     for card in map(read_card, card_names()):
-        seen: dict[str, list[str]] = {}
-        for one in card.exposure:
-            seen.setdefault(one.dataset, []).append(one.what)
+        seen = [one.model_dump() for one in card.exposure]
         row: dict[str, Any] = {"method": card.name}
-        for name in DATASETS:
-            shared = sorted(sharing_images(name) & set(seen))
-            row[name] = ", ".join(seen.get(name) or [f"via {other}" for other in shared]) or None
-        row["elsewhere"] = sorted(set(seen) - set(DATASETS))
+        row |= {name: ", ".join(seen_of(name, seen)) or None for name in DATASETS}
+        row["elsewhere"] = sorted({one["dataset"] for one in seen} - set(DATASETS))
         rows.append(row)
     return rows
-
-
-def sharing_images(name: str) -> set[str]:
-    """Return the datasets that share images with one, by a declared overlap of either or by family."""
-    dataset = DATASETS[name]
-    named = {overlap.dataset for overlap in dataset.overlaps}
-    naming = {one.name for one in DATASETS.values() if name in {overlap.dataset for overlap in one.overlaps}}
-    family = {one.name for one in DATASETS.values() if one.family == dataset.family}
-    return (named | naming | family) - {name}
 
 
 LISTINGS: dict[str, Callable[[], Rows]] = {

@@ -1,4 +1,4 @@
-"""Where suite files, method cards and certificates are read from, and the folders that the environment names."""
+"""Where suites, cards, certificates and published scores are read from, and the folders that the environment names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
-_IN_REPOSITORY = {"certificates": "tests/certificates"}
+_IN_REPOSITORY = {"certificates": "tests/certificates", "published": "leaderboards/published"}
 
 
 def resource_dir(kind: str) -> Path:
     """Return the folder of one kind of resource.
 
     Args:
-        kind: `suites`, `baselines` or `certificates`.
+        kind: `suites`, `baselines`, `certificates` or `published` (scores of papers).
 
     Returns:
         The package data when installed from a wheel, else the repository's own folder.

@@ -12,5 +12,5 @@ def test_every_command_of_the_page_runs(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("sound") == 2
     assert "NOT sound" not in done.stdout
-    (board,) = (tmp_path / "benchx-store" / "leaderboards" / "mydata-suite").glob("*.md")
+    (board,) = (tmp_path / "benchx-store" / "leaderboards" / "mydata-suite").glob("README.md")
     assert "random-resnet50" in board.read_text()

@@ -12,5 +12,5 @@ def test_every_command_of_the_page_runs(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "prefix 'module.encoder.' in container ['model']" in done.stderr
     assert "1 passed" in done.stdout
-    (board,) = (tmp_path / "benchx-store" / "leaderboards" / "phantom").glob("*.md")
+    (board,) = (tmp_path / "benchx-store" / "leaderboards" / "phantom").glob("README.md")
     assert "mymethod" in board.read_text()

@@ -8,8 +8,9 @@ import pytest
 
 from benchx.availability import states
 from benchx.datasets import DATASETS
+from benchx.datasets.sharing import sharing_images
 from benchx.errors import UsageError
-from benchx.listing import datasets_in_full, exposure, sharing_images
+from benchx.listing import datasets_in_full, exposure
 
 
 def _by_name(found):

@@ -145,8 +145,8 @@ def test_from_phantom_to_leaderboard(benchx, tmp_path):
     code, out, _ = benchx("leaderboard", "--suite", suite, "--store", "store", "--out", "board")
     assert code == 0
     assert "random-efficientnet-lite0" in out
-    assert Path("board/leaderboard.md").is_file()
-    assert json.loads(Path("board/leaderboard.json").read_text())["data"] == "phantom"
+    assert "random-efficientnet-lite0" in Path("board/README.md").read_text()
+    assert json.loads(Path("board/board.json").read_text())["data"] == "phantom"
     code, out, _ = benchx("store", "status", "--store", "store", "--json")
     assert json.loads(out)[0]["cells"] == 1
     code, out, _ = benchx("store", "gc", "--store", "store", "--caches")

@@ -13,7 +13,7 @@ import benchx
 from benchx.engines import local
 from benchx.errors import BenchxError, DataMissing, StoreError, UsageError, WeightsMissing
 from benchx.phantom.writers import write
-from benchx.reporting.leaderboard import build_board
+from benchx.reporting.leaderboard import Rules, build_board
 from benchx.results.status import status_rows
 from benchx.suites import read_suite
 
@@ -34,6 +34,10 @@ FINETUNE = (
     "augmentation: {scale: [0.6, 1.0], ratio: [0.8, 1.25], horizontal_flip: 0.5}, weight_decay: 0.0, "
     "warmup_fraction: 0.0, clip_norm: 1.0, patience: 1, precision: fp32}"
 )
+
+
+def board_of(suite, store):
+    return build_board(suite, [store], Rules(), lambda card: None, lambda done, total: None)
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +237,7 @@ def test_missing_weights_and_data_are_states_beside_what_runs(data, tmp_path, mo
     summary = benchx.run(str(suite), [METHOD, "medklip"], data_root=data, store=tmp_path / "s", device="cpu")
     assert summary.counts == {"run": 1, "data-missing": 1, "weights-missing": 2}
     assert not summary.complete
-    board = build_board(read_suite(str(suite)), benchx.Store(tmp_path / "s"), lambda done, total: None)
+    board = board_of(read_suite(str(suite)), benchx.Store(tmp_path / "s"))
     assert [line.split(": ", 1)[1].split(" (")[0] for line in board.empty] == ["dataset 'rsna' is not there"]
     assert "kaggle.com" in board.empty[0]
     assert str(tmp_path) not in board.empty[0]
@@ -269,16 +273,16 @@ def test_one_percent_of_few_patients_is_not_applicable_and_says_why(data, tmp_pa
 
 
 def test_the_board_ranks_and_refuses_to_mix(finished, suite):
-    board = build_board(read_suite(suite), finished, lambda done, total: None)
+    board = board_of(read_suite(suite), finished)
     assert board.data == "phantom"
     assert [column.fraction for column in board.columns] == [0.2, 1.0]
     small, whole = board.columns
-    assert small.rows[0].seed_names == ("0", "1")
-    assert whole.rows[0].seed_names == ("deterministic",)
-    assert small.rows[0].score.estimate == pytest.approx(np.mean(small.rows[0].seeds), abs=1e-12)
-    assert small.rows[0].score.low < small.rows[0].score.estimate < small.rows[0].score.high
+    assert [draw.name for draw in small.rows[0].draws] == ["0", "1"]
+    assert [draw.name for draw in whole.rows[0].draws] == ["deterministic"]
+    assert small.rows[0].score.value == pytest.approx(np.mean([draw.score for draw in small.rows[0].draws]), abs=1e-12)
+    assert small.rows[0].score.low < small.rows[0].score.value < small.rows[0].score.high
     with pytest.raises(StoreError, match="no finished result of suite 'chestxray'"):
-        build_board(read_suite("chestxray"), finished, lambda done, total: None)
+        board_of(read_suite("chestxray"), finished)
 
 
 def test_the_board_takes_one_version_of_a_method_and_gives_paired_gaps(finished, data, suite, tmp_path):
@@ -289,13 +293,14 @@ def test_the_board_takes_one_version_of_a_method_and_gives_paired_gaps(finished,
         path = tmp_path / f"{name}.yaml"
         path.write_text(card.replace(f"name: {METHOD}", f"name: {name}").replace("seed: 0", f"seed: {seed}"))
         benchx.run(suite, [str(path)], data_root=data, store=store.path, device="cpu", fractions=[1.0])
-    whole = next(c for c in build_board(read_suite(suite), store, lambda done, total: None).columns if c.fraction == 1)
+    whole = next(c for c in board_of(read_suite(suite), store).columns if c.fraction == 1)
     assert {row.method for row in whole.rows} == {METHOD, "rival"}
-    assert all(row.seed_names == ("deterministic",) for row in whole.rows)
+    assert all(draw.name == "deterministic" for row in whole.rows for draw in row.draws)
     leader, second = whole.rows
-    assert leader.behind is None
-    assert second.behind.estimate == pytest.approx(second.score.estimate - leader.score.estimate, abs=1e-12)
-    assert second.behind.low <= second.behind.estimate <= second.behind.high
+    (pair,) = whole.pairs
+    assert (pair.a, pair.b) == (leader.method, second.method)
+    assert pair.difference.value == pytest.approx(leader.score.value - second.score.value, abs=1e-12)
+    assert pair.difference.low <= pair.difference.value <= pair.difference.high
 
 
 def test_phantom_and_real_results_never_share_a_board(finished, suite, tmp_path):
@@ -305,7 +310,7 @@ def test_phantom_and_real_results_never_share_a_board(finished, suite, tmp_path)
     real = record.provenance.model_copy(update={"data": "real"})
     mixed.put(record.model_copy(update={"provenance": real, "key": "0" * 64}), finished.predictions(record.key))
     with pytest.raises(StoreError, match="phantom and real"):
-        build_board(read_suite(suite), mixed, lambda done, total: None)
+        board_of(read_suite(suite), mixed)
 
 
 def test_a_card_file_is_a_method_under_its_own_name(data, suite, tmp_path):

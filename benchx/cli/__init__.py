@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchx import __version__
-from benchx.cli import data, methods
+from benchx.cli import boards, data, methods
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -29,6 +29,8 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_comp
 store_app = typer.Typer(no_args_is_help=True, help="Results stores: status, merge, clean up.")
 for name, group in (("data", data.app), ("methods", methods.app), ("store", store_app)):
     app.add_typer(group, name=name)
+
+app.command()(boards.leaderboard)
 
 INCOMPLETE_EXIT = 3
 
@@ -169,31 +171,6 @@ def list_names(
         print_blocks(out, IN_FULL[what](), as_json=json)
     else:
         print_rows(out, LISTINGS[what](), as_json=json)
-
-
-@app.command()
-def leaderboard(
-    suite: Annotated[str, typer.Option(help="A suite's name, or a suite file.")],
-    store: StoreDir = Path("benchx-store"),
-    out_dir: Annotated[Path | None, typer.Option("--out", help="Folder for the board's files.")] = None,
-    json: Json = False,
-) -> None:
-    """Build the board of a suite from the stored predictions: Markdown and JSON."""
-    from benchx.reporting.leaderboard import build_board
-    from benchx.reporting.rendering import to_json, to_markdown, write_board
-    from benchx.results.store import Store
-    from benchx.suites import read_suite
-
-    resolved = read_suite(suite)
-    bars = bars_for(quiet=json)
-    with bars.running():
-        board = build_board(resolved, Store(store), bars.stage("intervals"))
-    files = write_board(board, out_dir or store / "leaderboards" / resolved.name)
-    if json:
-        return print_json(out, to_json(board))
-    out.print(to_markdown(board), highlight=False, markup=False, soft_wrap=True)
-    out.print("written: " + ", ".join(map(str, files)), highlight=False, markup=False, soft_wrap=True)
-    return None
 
 
 @app.command()

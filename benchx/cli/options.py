@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -55,6 +55,17 @@ def parse_fraction(text: str) -> float:
     if text.endswith("%"):
         return _number(text[:-1], "--fraction", float) / 100
     return _number(text, "--fraction", float)
+
+
+Named = TypeVar("Named", bound=str)
+
+
+def choice(text: str, option: str, known: Sequence[Named]) -> Named:
+    """Return the known value that an option's text names."""
+    for value in known:
+        if value == text:
+            return value
+    raise UsageError(f"{option} {text} is not known", f"it is one of {', '.join(known)}", "choose one of them")
 
 
 def parse_shard(text: str) -> tuple[int, int]:

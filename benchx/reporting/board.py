@@ -1,12 +1,110 @@
-"""What a leaderboard is: columns of rows, each score with its interval, nothing left unsaid."""
+"""What a leaderboard is: columns of tested scores, standings across them, and what both rest on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from benchx.statistics.bootstrap import Interval
+from benchx.metrics.calibration import Bin
+from benchx.statistics.discriminability import Discriminability
+from benchx.statistics.variance import Estimate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+Correction = Literal["holm", "benjamini-hochberg"]
+Family = Literal["column", "board"]
+CORRECTIONS: tuple[Correction, ...] = ("holm", "benjamini-hochberg")
+FAMILIES: tuple[Family, ...] = ("column", "board")
+Origin = Literal["paper", "authors-code"]
+"""Who measured a published score: the paper itself, or others with its authors' code."""
+
+Drawn = Literal["nothing", "subset", "training", "subset and training"]
+"""What differs between the draws of a cell: the labelled subset, order and augmentation, both, or nothing."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One finished cell: a row of the store.
+
+    Attributes:
+        name: the seed, or `deterministic`.
+        wall_seconds: of the cell; the first of a method and dataset pays for their features.
+    """
+
+    name: str
+    score: float
+    key: str
+    created: str
+    benchx: str
+    commit: str | None
+    device: str
+    precision: str | None
+    wall_seconds: float
+    peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """The primary metric on a part of a column: one class, or the cases of one subgroup.
+
+    Attributes:
+        name: of the class, or `sex: female`.
+        cases: of a class its positives, of a subgroup its cases.
+        score: None where it cannot be given, with the reason.
+    """
+
+    name: str
+    cases: int
+    score: Estimate | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The largest difference between two subgroups of one attribute.
+
+    Attributes:
+        attribute: `sex`, `age` or `view`.
+        p_adjusted: by Holm over all pairs of the attribute's subgroups.
+    """
+
+    attribute: str
+    high: str
+    low: str
+    difference: Estimate
+    p_adjusted: float
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Sensitivity where a threshold from validation aimed at a specificity; means over classes and draws.
+
+    Attributes:
+        target: specificity aimed at.
+        specificity: reached on the test cases.
+        classes: how many classes had a threshold.
+    """
+
+    target: float
+    sensitivity: float
+    specificity: float
+    classes: int
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A method's rank in a column, over bootstrap replicates.
+
+    Attributes:
+        low, high: 95 % interval.
+        probabilities: of rank 1, 2, ..., M.
+        best: probability of rank 1, ties shared.
+    """
+
+    low: int
+    high: int
+    probabilities: tuple[float, ...]
+    best: float
 
 
 @dataclass(frozen=True)
@@ -14,23 +112,75 @@ class Row:
     """One method in one column.
 
     Attributes:
-        score: mean over seeds, with its interval over patients (or images where no patient is known).
-        seeds: score per seed, in the order of `seed_names`; one entry named `deterministic` where the
-            protocol draws nothing.
-        planned_seeds: how many seeds the suite asks for.
-        behind: this score minus the leader's on the same cases, paired; None for the leader.
-        untrained: classes that had no positive or no negative among the training cases of some seed.
+        score: mean over draws with its interval.
+        draws: in the order of their seeds.
+        planned_draws: how many the suite asks for.
+        next_draw: half-width of the interval that one more draw would give; None where nothing is drawn, or
+            one draw does not tell.
+        letters: compact letter display; methods that share a letter are not told apart.
+        contaminated: what of this dataset the method's pretraining saw, in words; empty if nothing is known.
+        certificate: commit of the official code that the method's outputs were compared with; None without one.
+        secondary: other scores by name, means over draws: `macro_auprc`, `brier`, `ece`.
+        untrained: classes that had no positive or no negative among the training cases of some draw.
         unreadable: images left out because they could not be read.
     """
 
     method: str
-    score: Interval
-    seeds: tuple[float, ...]
-    seed_names: tuple[str, ...]
-    planned_seeds: int
-    behind: Interval | None
+    score: Estimate
+    draws: tuple[Draw, ...]
+    planned_draws: int
+    next_draw: float | None
+    letters: str
+    rank: Rank
+    contaminated: tuple[str, ...]
+    certificate: str | None
+    secondary: dict[str, float]
+    classes: tuple[Part, ...]
+    subgroups: tuple[Part, ...]
+    gaps: tuple[Gap, ...]
+    reliability: tuple[Bin, ...]
+    operating_points: tuple[OperatingPoint, ...]
     untrained: tuple[str, ...]
     unreadable: int
+
+    @property
+    def wall_seconds(self) -> float:
+        """Of all draws together."""
+        return sum(draw.wall_seconds for draw in self.draws)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two methods of a column on the same cases: a minus b, a being the better one.
+
+    Attributes:
+        p_adjusted: corrected within the board's family.
+        different: whether p_adjusted is at most 1 - level.
+        equivalent: whether two one-sided tests place the difference within the margin; None without a margin.
+    """
+
+    a: str
+    b: str
+    difference: Estimate
+    p_adjusted: float
+    different: bool
+    equivalent: bool | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """A score that somebody published, not run here.
+
+    Attributes:
+        value, std: in the metric's own unit, [0, 1] for areas; std over seeds, None where not published.
+        source: where it stands.
+    """
+
+    method: str
+    origin: Origin
+    value: float
+    std: float | None
+    source: str
 
 
 @dataclass(frozen=True)
@@ -38,30 +188,145 @@ class Column:
     """One dataset, task, protocol and label fraction.
 
     Attributes:
+        family: where the dataset's images come from; columns of one family count once across datasets.
+        drawn: what differs between draws.
         unit: what the intervals resample.
         cases, units: size of the test set.
         excluded: classes that could not be scored, with the reason.
         shared_units: units that the published split has in two of its parts.
+        redrawn: replicates that lacked a value of a class at first.
         images, split: digests; every row of the column has both.
         rows: best first.
+        pairs: every two methods, in the order of the rows.
+        discriminability: None with fewer than two methods.
         absent: methods without a result here, with the reason.
+        published: scores of papers for the same dataset, task, kind of protocol, metric and fraction; none beside
+            phantom results.
     """
 
     dataset: str
+    family: str
     task: str
     protocol: str
     fraction: float
     split_kind: str
     primary: str
+    drawn: Drawn
     unit: str
     cases: int
     units: int
     excluded: dict[str, str]
     shared_units: int
+    redrawn: int
     images: str
     split: str
     rows: tuple[Row, ...]
+    pairs: tuple[Pair, ...]
+    discriminability: Discriminability | None
     absent: dict[str, str]
+    published: tuple[Published, ...]
+
+    @property
+    def name(self) -> str:
+        """The column in words."""
+        return column_name(self.dataset, self.task, self.protocol, self.fraction)
+
+    def row(self, method: str) -> Row | None:
+        """Return a method's row, or None."""
+        return next((row for row in self.rows if row.method == method), None)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One method across the columns of a standing.
+
+    Attributes:
+        mean_rank: over blocks; low, high: 95 % interval over bootstrap replicates of the test cases.
+        best: probability of the best mean rank.
+        iqm: interquartile mean over blocks of the difference of its scores from their column's mean over the
+            methods compared, with iqm_low and iqm_high by stratified bootstrap over draws.
+        letters: methods that share one are not told apart by Nemenyi's test.
+        wins, ties, losses: against every other method in every column, by the columns' corrected tests.
+    """
+
+    method: str
+    mean_rank: float
+    low: float
+    high: float
+    best: float
+    iqm: float
+    iqm_low: float
+    iqm_high: float
+    letters: str
+    wins: int
+    ties: int
+    losses: int
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """Friedman's test over blocks, with the F of Iman and Davenport: None where all blocks rank alike."""
+
+    chi2: float
+    chi2_p: float
+    f: float | None
+    f_p: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the mean ranks would be if something else had been done; methods that drop out are not in `ranks`.
+
+    Attributes:
+        kind: `as run`, `without a dataset`, `other metric`, `one draw`, `smaller search` or
+            `without contaminated methods`.
+        name: which one, in words.
+    """
+
+    kind: str
+    name: str
+    ranks: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The methods of one task and protocol across its columns.
+
+    Attributes:
+        columns: names of the columns it compares, in the board's order.
+        blocks: the families of datasets, each of which counts once: its columns' ranks are averaged.
+        places: methods with a result in every column, best mean rank first.
+        left_out: methods that lack a column, with what they lack; they are not ranked.
+        critical_difference: Nemenyi's, of mean ranks, at 1 - level; None with fewer than two blocks.
+        cliques: groups of methods whose mean ranks lie within it.
+        signed_rank: what the Wilcoxon-Holm tests over blocks can say, in words.
+        false_wins: bound on the expected number of columns with any false win if all methods were equal.
+        scenarios: the first is the ranking as run.
+    """
+
+    task: str
+    protocol: str
+    columns: tuple[str, ...]
+    blocks: tuple[str, ...]
+    places: tuple[Place, ...]
+    left_out: dict[str, tuple[str, ...]]
+    friedman: Friedman | None
+    critical_difference: float | None
+    cliques: tuple[tuple[str, ...], ...]
+    signed_rank: str
+    false_wins: float
+    scenarios: tuple[Scenario, ...]
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a board says of a method beside its scores."""
+
+    name: str
+    title: str
+    paper: str
+    licence: str
+    weights: str | None
 
 
 @dataclass(frozen=True)
@@ -70,16 +335,31 @@ class Board:
 
     Attributes:
         data: `real` or `phantom`, never both.
+        newest: when the newest result on the board was made.
+        replicates: bootstrap draws of the test cases' units.
+        family: within which p values are corrected.
+        margin: of equivalence; None where not asked for.
+        baseline: the method that differences are drawn against.
         empty: columns of the suite without any result.
+        notes: what a reader should know of the stores: results left out, and why.
     """
 
     suite: str
     version: int
-    data: str
+    description: str
+    data: Literal["real", "phantom"]
+    newest: str
     level: float
     replicates: int
+    correction: Correction
+    family: Family
+    margin: float | None
+    baseline: str
+    methods: tuple[Method, ...]
     columns: tuple[Column, ...]
+    standings: tuple[Standing, ...]
     empty: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def column_name(dataset: str, task: str, protocol: str, fraction: float) -> str:

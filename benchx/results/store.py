@@ -67,7 +67,9 @@ class Store:
         """Return the predictions of a finished cell: one row per test case.
 
         Columns: `sample`, `cluster` (the patient where known), `fold`, and per class `score:NAME`
-        (logit) and `label:NAME` (1, 0, or NaN where the label is unknown).
+        (logit) and `label:NAME` (1, 0, or NaN where the label is unknown). Where the dataset knows them also
+        `group:sex`, `group:age` (a band of years) and `group:view`, null where a case's is unknown; results of
+        earlier versions have none.
 
         Raises:
             StoreError: the file is missing or truncated.

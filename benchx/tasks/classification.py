@@ -15,7 +15,9 @@ from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.metrics.classification import classification_scores, scorable
 from benchx.planning import Cell
+from benchx.tasks.operating_points import held_out_thresholds
 from benchx.tasks.predictions import Outcome, classification_table, scores_and_labels
+from benchx.tasks.subgroups import group_columns
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,36 @@ class Problem:
     draws: tuple[Draw, ...]
 
 
-Fit = Callable[[Problem, Draw], tuple[np.ndarray, dict[str, Any]]]
-"""A protocol: fits on a draw and returns logits [n_test, C] and what it chose."""
+@dataclass(frozen=True)
+class Held:
+    """Predictions of cases that did not teach the model that made them: of validation, or out of fold in train.
+
+    Attributes:
+        rows: int [n], row numbers in `Problem.samples`.
+        logits: [n, C], NaN where the model could not be taught the class.
+    """
+
+    rows: np.ndarray
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a protocol made of a draw.
+
+    Attributes:
+        test: logits [n_test, C].
+        held: of the model that was chosen, or with its settings; None where no case was held out.
+        chosen: JSON-able choices for the record.
+    """
+
+    test: np.ndarray
+    held: Held | None
+    chosen: dict[str, Any]
+
+
+Fit = Callable[[Problem, Draw], Fitted]
+"""A protocol: fits on a draw and predicts its test cases."""
 
 
 def pose(cell: Cell, samples: Samples, folds: Sequence[Fold]) -> Problem:
@@ -84,14 +114,19 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
     A class that a fold's training cases cannot teach (no positive, or no negative) gets a constant score there:
     the median of the other folds' scores, or 0 where no fold can, so that it counts as chance and not as
     knowledge of the fold.
+
+    Returns:
+        The predictions, with the subgroups that the samples know; as details, per fold, what was counted
+        and chosen, and `thresholds` (see `benchx.tasks.operating_points`), empty where no case was held out.
     """
     logits, folds = [], []
     for draw in problem.draws:
-        scores, chosen = fit(problem, draw)
+        fitted = fit(problem, draw)
         untrained = ~scorable(problem.labels[draw.train])
-        scores[:, untrained] = np.nan
-        logits.append(scores)
-        folds.append(_describe(problem, draw, untrained) | chosen)
+        fitted.test[:, untrained] = np.nan
+        logits.append(fitted.test)
+        thresholds = _thresholds(problem, fitted.held, untrained)
+        folds.append(_describe(problem, draw, untrained) | fitted.chosen | {"thresholds": thresholds})
         advance(draw.number + 1, len(problem.draws))
     whole = np.concatenate(logits)
     known = ~np.isnan(whole)
@@ -109,7 +144,9 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
         )
         for draw, scores in zip(problem.draws, logits, strict=True)
     ]
-    return Outcome(pd.concat(tables, ignore_index=True), {"folds": folds})
+    tested = np.concatenate([draw.test for draw in problem.draws])
+    predictions = pd.concat(tables, ignore_index=True).assign(**group_columns(problem.samples.table.iloc[tested]))
+    return Outcome(predictions, {"folds": folds})
 
 
 def score(predictions: pd.DataFrame) -> dict[str, Any]:
@@ -152,6 +189,13 @@ def _published(cell: Cell, fold: Fold) -> np.ndarray:
             "use one of these fractions",
         )
     return fold.subsets[cell.fraction]
+
+
+def _thresholds(problem: Problem, held: Held | None, untrained: np.ndarray) -> dict[str, dict[str, float | None]]:
+    if held is None:
+        return {}
+    logits = np.where(untrained, np.nan, held.logits)
+    return held_out_thresholds(logits, problem.labels[held.rows], problem.classes)
 
 
 def _describe(problem: Problem, draw: Draw, untrained: np.ndarray) -> dict[str, Any]:

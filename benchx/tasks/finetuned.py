@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from benchx.methods.encoders.base import Encoder
 from benchx.metrics.classification import macro_auroc
 from benchx.progress import Advance
 from benchx.protocols import Finetune
-from benchx.tasks.classification import Draw, Fit, Problem
+from benchx.tasks.classification import Draw, Fit, Fitted, Held, Problem
 from benchx.training.finetune import Data, Recipe, finetune, predict
 
 
@@ -31,7 +30,7 @@ def finetuned_fit(
     work: Path,
     advance: Callable[[int], Advance],
 ) -> Fit:
-    """Return the protocol's fit: every fold starts from the pretrained encoder anew.
+    """Return the protocol's fit: every fold starts from the pretrained encoder anew; validation is held out.
 
     Args:
         new_encoder: loads the pretrained encoder.
@@ -40,7 +39,7 @@ def finetuned_fit(
         advance: gives the progress function of a fold.
     """
 
-    def fit_draw(problem: Problem, draw: Draw) -> tuple[np.ndarray, dict[str, Any]]:
+    def fit_draw(problem: Problem, draw: Draw) -> Fitted:
         def data(rows: np.ndarray) -> Data:
             return Data(len(rows), problem.labels[rows], _images(pixels, rows, spec, protocol, device))
 
@@ -58,7 +57,7 @@ def finetuned_fit(
             score=macro_auroc,
         )
         report(protocol.epochs, protocol.epochs)
-        logits = predict(trained.model, data(draw.test), protocol.batch_size)
+        test, val = (predict(trained.model, data(rows), protocol.batch_size) for rows in (draw.test, draw.val))
         chosen = {
             "selection": "validation"
             if any(row["score"] is not None for row in trained.history)
@@ -69,7 +68,7 @@ def finetuned_fit(
             "precision": trained.precision,
             "stopped": trained.stopped,
         }
-        return logits, chosen
+        return Fitted(test, Held(draw.val, val) if len(draw.val) else None, chosen)
 
     return fit_draw
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from benchx.digests import fraction_of_hash
 from benchx.metrics.classification import macro_auroc, scorable
 from benchx.protocols import Frozen
-from benchx.tasks.classification import Draw, Fit, Problem
-from benchx.training.logistic import LogisticPath, fit, predict
+from benchx.tasks.classification import Draw, Fit, Fitted, Held, Problem
+from benchx.training.logistic import fit, predict
 
 Curve = list[float | None]
 """Validation macro AUROC per strength; None where no class could be scored."""
@@ -22,28 +20,38 @@ def frozen_fit(features: np.ndarray, protocol: Frozen, device: str) -> Fit:
     The strength with the best macro AUROC is taken, of equals the strongest. It is chosen on the
     validation cases; where these are too few (see `Frozen`) or none (`cv5` trains on all four other folds),
     by cross-validation inside train; where that cannot be scored either, the
-    strongest is taken.
+    strongest is taken. Held out are the cases it was chosen on: in the second way predicted by heads of the
+    chosen strength that the other inner folds taught.
+
+    The record keeps the test score of every strength (`trial_scores`), so that a board can say what a smaller search
+    would have given; nothing is chosen by it.
     """
 
-    def fit_draw(problem: Problem, draw: Draw) -> tuple[np.ndarray, dict[str, Any]]:
+    def fit_draw(problem: Problem, draw: Draw) -> Fitted:
         train, val = draw.train, draw.val
         path = fit(features[train], problem.labels[train], protocol.strengths, device=device)
         counted = _countable(problem.labels[val], problem.labels[train], protocol)
         if counted.any():
-            how, curve = "validation", _on_validation(path, features[val], problem.labels[val], counted)
+            how, rows = "validation", val
+            seen, truth = features[val], problem.labels[val][:, counted]
+            logits = np.stack([predict(path, index, seen) for index in range(len(path.weights))])
+            curve = [macro_auroc(one[:, counted], truth) for one in logits]
         else:
             how = "cross-validation inside train"
-            curve = _inside_train(features, problem, draw.number, train, protocol, device)
+            rows, logits, curve = _inside_train(features, problem, draw.number, train, protocol, device)
         if all(value is None for value in curve):
             how = "none: too few cases to compare strengths, the strongest is taken"
         best = _best(curve, protocol.strengths)
+        tested = [predict(path, index, features[draw.test]) for index in range(len(path.weights))]
         chosen = {
             "strength": protocol.strengths[best],
             "selection": how,
             "selection_curve": curve,
+            "trial_scores": [macro_auroc(one, problem.labels[draw.test]) for one in tested],
             "converged": bool(path.converged[best].all()),
         }
-        return predict(path, best, features[draw.test]), chosen
+        held = Held(rows, logits[best]) if len(rows) else None
+        return Fitted(tested[best], held, chosen)
 
     return fit_draw
 
@@ -56,29 +64,32 @@ def _countable(val: np.ndarray, train: np.ndarray, protocol: Frozen) -> np.ndarr
     return enough if 2 * enough.sum() >= trainable.sum() else np.zeros_like(enough)
 
 
-def _on_validation(path: LogisticPath, features: np.ndarray, labels: np.ndarray, counted: np.ndarray) -> Curve:
-    strengths = range(len(path.weights))
-    return [macro_auroc(predict(path, index, features)[:, counted], labels[:, counted]) for index in strengths]
-
-
 def _inside_train(
     features: np.ndarray, problem: Problem, fold: int, train: np.ndarray, protocol: Frozen, device: str
-) -> Curve:
-    """Score every strength out of fold, the units dealt in the order of a hash."""
+) -> tuple[np.ndarray, np.ndarray, Curve]:
+    """Predict every training case out of fold at every strength, the units dealt in the order of a hash.
+
+    Returns:
+        The cases' rows [n], empty where the units are too few; their logits [L, n, C], NaN where the other
+        inner folds could not teach the class (the curve takes the constants of their heads); and the curve.
+    """
     clusters = problem.samples.clusters[train]
     units = sorted(set(clusters), key=lambda unit: fraction_of_hash("inner", problem.cell.dataset, fold, unit))
     if len(units) < protocol.inner_folds:
-        return [None] * len(protocol.strengths)
+        return train[:0], np.zeros((len(protocol.strengths), 0, len(problem.classes))), [None] * len(protocol.strengths)
     place = {unit: position % protocol.inner_folds for position, unit in enumerate(units)}
     number = np.array([place[unit] for unit in clusters])
     labels = problem.labels[train]
     scores = np.zeros((len(protocol.strengths), *labels.shape))
+    taught = np.zeros(labels.shape, bool)
     for inner in range(protocol.inner_folds):
         held = number == inner
+        taught[held] = scorable(labels[~held])
         path = fit(features[train[~held]], labels[~held], protocol.strengths, device=device)
         for index in range(len(protocol.strengths)):
             scores[index][held] = predict(path, index, features[train[held]])
-    return [macro_auroc(one, labels) for one in scores]
+    curve = [macro_auroc(one, labels) for one in scores]
+    return train, np.where(taught, scores, np.nan), curve
 
 
 def _best(curve: Curve, strengths: tuple[float, ...]) -> int:

@@ -17,7 +17,7 @@ class Outcome:
     """The result of a task on one cell.
 
     Attributes:
-        predictions: one row per test case, see `classification_table`.
+        predictions: one row per test case: `classification_table`, and `benchx.tasks.subgroups.group_columns`.
         details: JSON-able choices, counts and warnings for the record.
     """
 

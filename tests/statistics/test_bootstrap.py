@@ -1,157 +1,189 @@
-"""The patient bootstrap against scikit-learn on explicitly resampled rows, and its rules."""
+"""Replicates of scores against explicit resampling, and intervals against scipy's."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from scipy.stats import bootstrap
 
-from benchx.metrics.classification import macro_auroc
+from benchx.metrics.classification import average_precision, macro_auroc
+from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.bootstrap import (
-    auroc_replicates,
-    cluster_weights,
-    macro_auroc_interval,
-    paired_gap,
-    seed_mean_interval,
+    bca_interval,
+    macro_auroc_replicates,
+    mean_replicates,
+    metric_replicates,
+    percentile_interval,
 )
+from benchx.statistics.resampling import Draws, draw_clusters, leave_out
 
 NAN = float("nan")
 
 
-def draw(n: int, c: int, seed: int, levels: int = 5) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Scores on a few levels, labels that they follow, and patients with one to several images each."""
+def names(count: int) -> list[str]:
+    return [f"p{number:05d}" for number in range(count)]
+
+
+def sample(n: int, c: int, seed: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
     rng = np.random.default_rng(seed)
     labels = (rng.random((n, c)) < np.linspace(0.2, 0.6, c)).astype(float)
     labels[0], labels[1] = 0, 1
-    scores = np.round((rng.normal(size=(n, c)) + labels) * levels) / levels
-    return scores, labels, [f"p{patient}" for patient in np.sort(rng.integers(0, n // 2, n))]
+    scores = (rng.normal(size=(n, c)) + labels).round(1)
+    return scores, labels, [f"p{patient}" for patient in rng.integers(0, n // 2, n)]
 
 
-@pytest.mark.parametrize("levels", [0.5, 2, 10**6])
-def test_equals_scikit_learn_on_resampled_rows(levels: int) -> None:
-    scores, labels, clusters = draw(90, 4, 1, levels)
-    labels[np.random.default_rng(2).random(labels.shape) < 0.2] = NAN
-    weights = cluster_weights(clusters, 40, seed=3).weights
-    found = auroc_replicates(scores, labels, weights)
-    for replicate, column in np.ndindex(found.shape):
-        rows = np.repeat(np.arange(90), weights[replicate])
-        rows = rows[~np.isnan(labels[rows, column])]
-        expected = roc_auc_score(labels[rows, column], scores[rows, column])
-        assert found[replicate, column] == pytest.approx(expected, abs=1e-12)
+def test_macro_auroc_is_that_of_the_repeated_rows() -> None:
+    scores, labels, clusters = sample(80, 3, 0)
+    labels[::7, 1] = NAN
+    draws = draw_clusters(clusters, 70, 1, labels)
+    repeated = [np.repeat(np.arange(80), draws.weights(replicate)) for replicate in range(70)]
+    expected = [macro_auroc(scores[rows], labels[rows]) for rows in repeated]
+    np.testing.assert_allclose(macro_auroc_replicates(scores, labels, draws), expected, rtol=0, atol=1e-14)
 
 
-def test_a_replicate_without_both_values_is_nan() -> None:
-    scores, labels = np.array([[1.0, 1], [2, 2], [3, 3]]), np.array([[0.0, 1], [1, 1], [1, NAN]])
-    weights = np.array([[1, 1, 1], [0, 2, 1], [3, 0, 0]])
-    np.testing.assert_array_equal(auroc_replicates(scores, labels, weights), [[1, NAN], [NAN, NAN], [NAN, NAN]])
+def test_a_class_that_cannot_be_scored_does_not_matter_and_one_that_a_replicate_lacks_does() -> None:
+    scores, labels, clusters = sample(60, 2, 2)
+    draws = draw_clusters(clusters, 50, 3, labels)
+    ours = macro_auroc_replicates(
+        np.column_stack([scores, scores[:, 0]]), np.column_stack([labels, np.ones(60)]), draws
+    )
+    np.testing.assert_array_equal(ours, macro_auroc_replicates(scores, labels, draws))
+    labels[:, 0] = np.arange(60) == 5
+    plain = draw_clusters(clusters, 50, 3)
+    lacking = plain.counts[:, plain.member[5]] == 0
+    assert 0 < lacking.sum() < 50
+    np.testing.assert_array_equal(np.isnan(macro_auroc_replicates(scores, labels, plain)), lacking)
+    with pytest.raises(ValueError, match="no class has both values"):
+        macro_auroc_replicates(scores, np.ones((60, 2)), draws)
 
 
-def test_patients_are_drawn_whole_and_as_many_as_there_are() -> None:
-    clusters = ["b", "a", "b", "c", "a", "b"]
-    weights = cluster_weights(clusters, 500, seed=0).weights
-    first = {name: clusters.index(name) for name in "abc"}
-    for column, name in enumerate(clusters):
-        assert (weights[:, column] == weights[:, first[name]]).all()
-    assert (weights[:, list(first.values())].sum(axis=1) == 3).all()
-    assert weights.mean() == pytest.approx(1, abs=0.1)
+def test_a_gap_on_the_same_draws_is_narrower_than_on_others() -> None:
+    scores, labels, clusters = sample(200, 2, 4)
+    close = scores + 0.1 * np.random.default_rng(5).normal(size=scores.shape)
+    draws, others = (draw_clusters(clusters, 300, seed, labels) for seed in (6, 7))
+    first = macro_auroc_replicates(scores, labels, draws)
+    paired, unpaired = (first - macro_auroc_replicates(close, labels, drawn) for drawn in (draws, others))
+    assert paired.std() < unpaired.std() / 5
+    np.testing.assert_array_equal(first - macro_auroc_replicates(scores, labels, draws), np.zeros(300))
 
 
-def test_the_same_seed_gives_the_same_draws_and_more_replicates_only_add() -> None:
-    _, labels, clusters = draw(40, 3, 4)
-    few, many = (cluster_weights(clusters, count, 5, labels).weights for count in (10, 30))
-    np.testing.assert_array_equal(few, many[:10])
-    assert not np.array_equal(few, cluster_weights(clusters, 10, 6, labels).weights)
+@pytest.mark.parametrize("replicates", [1, 256, 300])
+def test_mean_is_that_of_the_repeated_rows(replicates: int) -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=120)
+    draws = draw_clusters([str(number) for number in rng.integers(0, 30, 120)], replicates, 9)
+    expected = [np.mean(np.repeat(values, draws.weights(replicate))) for replicate in range(replicates)]
+    np.testing.assert_allclose(mean_replicates(values, draws), expected, rtol=0, atol=1e-13)
 
 
-def test_a_replicate_that_lacks_a_class_is_drawn_again_and_counted() -> None:
-    labels = np.zeros((30, 2))
-    labels[4, 0] = 1  # one patient with the only positive: about a third of the plain draws lack it
-    clusters = [str(case) for case in range(30)]
-    plain = cluster_weights(clusters, 300, 7)
-    kept = cluster_weights(clusters, 300, 7, labels)
-    assert plain.redrawn == 0
-    assert kept.redrawn == pytest.approx(300 * (29 / 30) ** 30, abs=40)
-    assert (plain.weights[:, 4] == 0).any()
-    assert (kept.weights[:, 4] > 0).all()
-    assert (kept.weights.sum(axis=1) == 30).all()
+def test_mean_of_equal_values_is_that_value_in_every_replicate() -> None:
+    draws = draw_clusters(["a", "b", "b", "c", "d"], 300, 0)
+    np.testing.assert_array_equal(mean_replicates(np.full(5, 0.7), draws), np.full(300, 0.7))
 
 
-def test_what_plain_draws_never_hold_is_drawn_within_strata() -> None:
-    # fourteen classes, each with its only positive in another of fourteen patients: 14! / 14^14 of the draws
-    labels = np.eye(14)
-    found = cluster_weights([str(case) for case in range(14)], 3, 8, labels)
-    assert found.redrawn == 3
-    np.testing.assert_array_equal(found.weights, np.ones((3, 14)))
+def test_mean_of_no_case_is_nan_and_of_an_unfinished_one_is_refused() -> None:
+    draws = Draws(np.array([[0, 2], [1, 1]], np.uint8), np.array([0, 0]), 0)
+    np.testing.assert_array_equal(mean_replicates(np.array([1.0, 2.0]), draws), [NAN, 1.5])
+    for value in (NAN, np.inf):
+        with pytest.raises(ValueError, match="finite"):
+            mean_replicates(np.array([1.0, value]), draws)
+    with pytest.raises(ValueError, match="for 2 cases"):
+        mean_replicates(np.zeros(3), draws)
 
 
-def test_interval_holds_the_percentiles_of_the_replicates() -> None:
-    scores, labels, clusters = draw(120, 3, 9)
-    found = macro_auroc_interval(scores, labels, clusters, 200, seed=10, level=0.9)
-    weights = cluster_weights(clusters, 200, 10, labels).weights
-    values = auroc_replicates(scores, labels, weights).mean(axis=1)
-    assert found.estimate == macro_auroc(scores, labels)
-    np.testing.assert_allclose([found.low, found.high], np.quantile(values, [0.05, 0.95]), atol=1e-15)
-    assert (found.replicates, found.level) == (200, 0.9)
+def test_any_metric_gets_how_often_each_case_counts() -> None:
+    scores, labels, clusters = sample(60, 1, 10)
+    draws = draw_clusters(clusters, 20, 11, labels)
+    found = metric_replicates(lambda weights: average_precision(scores[:, 0], labels[:, 0], weights), draws)
+    for replicate in range(20):
+        rows = np.repeat(np.arange(60), draws.weights(replicate))
+        assert found[replicate] == pytest.approx(average_precision(scores[rows, 0], labels[rows, 0]), abs=1e-13)
+    found = metric_replicates(lambda weights: weights @ labels[:, 0] / weights.sum(), draws)
+    np.testing.assert_allclose(found, mean_replicates(labels[:, 0], draws), rtol=0, atol=1e-14)
 
 
-def test_a_class_that_cannot_be_scored_does_not_matter() -> None:
-    scores, labels, clusters = draw(60, 2, 11)
-    with_dull = np.column_stack([labels, np.zeros(60)])
-    ours = macro_auroc_interval(np.column_stack([scores, scores[:, 0]]), with_dull, clusters, 50, 0)
-    assert ours == macro_auroc_interval(scores, labels, clusters, 50, 0)
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
+def test_intervals_are_those_of_scipy_on_its_replicates(level: float) -> None:
+    """scipy's own bootstrap distribution given to ours; skewed data, so that BCa moves by far more than 1e-12."""
+    values = np.random.default_rng(12).exponential(size=40) ** 2
+    draws = leave_out(names(40))
+    jackknife = mean_replicates(values, draws)
+    for method in ("percentile", "BCa"):
+        theirs = bootstrap((values,), np.mean, n_resamples=999, confidence_level=level, method=method, rng=0)
+        interval = theirs.confidence_interval
+        replicates = theirs.bootstrap_distribution
+        plain = percentile_interval(replicates, level)
+        ours = plain if method == "percentile" else bca_interval(replicates, values.mean(), jackknife, level)
+        np.testing.assert_allclose(ours, [interval.low, interval.high], rtol=0, atol=1e-12)
+    assert ours[1] > plain[1] + 0.05
 
 
-def test_seeds_are_averaged_after_scoring() -> None:
-    (one, labels, clusters), (two, _, _) = draw(80, 2, 12), draw(80, 2, 13)
-    found = seed_mean_interval([(one, labels), (two, labels)], clusters, 100, 0)
-    weights = cluster_weights(clusters, 100, 0, labels).weights
-    values = np.mean([auroc_replicates(scores, labels, weights).mean(axis=1) for scores in (one, two)], axis=0)
-    assert found.estimate == np.mean([macro_auroc(one, labels), macro_auroc(two, labels)])
-    np.testing.assert_allclose([found.low, found.high], np.quantile(values, [0.025, 0.975]), atol=1e-15)
+def test_intervals_on_our_draws_are_those_of_scipy_up_to_the_draws() -> None:
+    """20,000 replicates each. A 2.5 % quantile then has a standard error of 0.019 deviations; five are allowed."""
+    values = np.random.default_rng(13).exponential(size=60)
+    ours = mean_replicates(values, draw_clusters(names(60), 20_000, 14))
+    theirs = bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=1, batch=2000)
+    assert ours.std() == pytest.approx(theirs.standard_error, rel=0.03)
+    allowed = 5 * np.sqrt(2) * 0.019 * theirs.standard_error
+    interval = theirs.confidence_interval
+    found = bca_interval(ours, values.mean(), mean_replicates(values, leave_out(names(60))))
+    np.testing.assert_allclose(found, [interval.low, interval.high], rtol=0, atol=allowed)
 
 
-def test_gap_is_paired() -> None:
-    scores, labels, clusters = draw(80, 2, 14)
-    worse = scores + np.random.default_rng(0).normal(size=scores.shape)
-    gap = paired_gap([(scores, labels)], [(worse, labels), (worse, labels)], clusters, 200, 0)
-    assert gap.estimate == pytest.approx(macro_auroc(scores, labels) - macro_auroc(worse, labels))
-    assert gap.low < gap.estimate < gap.high
-    alone = macro_auroc_interval(scores, labels, clusters, 200, 0)
-    assert gap.high - gap.low < alone.high - alone.low
-    same = paired_gap([(scores, labels)], [(scores, labels)], clusters, 50, 0)
-    assert (same.estimate, same.low, same.high) == (0, 0, 0)
+def test_replicates_equal_to_the_estimate_count_half_below_it() -> None:
+    """Symmetric replicates with ties at the estimate, no skewness: BCa is the percentile interval."""
+    replicates = np.repeat([-2.0, -1, 0, 1, 2], [5, 20, 50, 20, 5])
+    assert bca_interval(replicates, 0.0, np.array([-1.0, 1, -2, 2])) == percentile_interval(replicates)
+    constant = np.array([0.5, 0.5, 0.5])
+    assert bca_interval(replicates, 0.0, constant) == percentile_interval(replicates)
+
+
+def test_equal_replicates_are_a_point() -> None:
+    replicates = np.full(100, 0.7)
+    assert percentile_interval(replicates) == (0.7, 0.7)
+    assert bca_interval(replicates, 0.7, np.full(10, 0.7)) == (0.7, 0.7)
+    assert bca_interval(replicates, 0.7 + 1e-16, np.array([0.7, 0.6, 0.9])) == (0.7, 0.7)
+
+
+def test_an_estimate_beyond_the_replicates_falls_to_the_nearest() -> None:
+    replicates, jackknife = np.linspace(0.4, 0.6, 50), np.array([0.1, 0.2, 0.9])
+    assert bca_interval(replicates, 0.3, jackknife) == (0.4, 0.4)
+    assert bca_interval(replicates, 0.7, jackknife) == (0.6, 0.6)
+
+
+def test_an_acceleration_that_moves_a_limit_to_infinity_falls_to_the_extreme() -> None:
+    """One cluster carries all the influence, so the acceleration is at its largest, 1 / 6."""
+    replicates = np.linspace(0.0, 1.0, 10_001)
+    alone = np.append(np.zeros(9999), -1.0)
+    low, high = bca_interval(replicates, 0.9999, alone, 0.999999)
+    assert 0.9 < low < high == 1.0
+    low, high = bca_interval(replicates, 0.0001, -alone, 0.999999)
+    assert 0.0 == low < high < 0.1
+
+
+def test_a_cluster_that_cannot_be_left_out_does_not_enter_the_acceleration() -> None:
+    scores, labels, clusters = sample(80, 1, 15)
+    labels[:, 0] = np.arange(80) == 9
+    draws, left = draw_clusters(clusters, 200, 16, labels), leave_out(clusters)
+    jackknife = macro_auroc_replicates(scores, labels, left)
+    assert np.isnan(jackknife).sum() == 1
+    replicates = auroc_replicates(scores, labels, draws)[:, 0]
+    estimate = macro_auroc(scores, labels)
+    low, high = bca_interval(replicates, estimate, jackknife)
+    assert low < estimate < high
+    assert (low, high) == bca_interval(replicates, estimate, jackknife[np.isfinite(jackknife)])
 
 
 def test_what_has_no_interval_is_refused() -> None:
-    scores, labels, clusters = draw(20, 2, 15)
-    with pytest.raises(ValueError, match="two clusters"):
-        macro_auroc_interval(scores, labels, ["only"] * 20, 10, 0)
-    with pytest.raises(ValueError, match="two clusters"):
-        cluster_weights([], 10, 0)
-    with pytest.raises(ValueError, match="no class has both values"):
-        macro_auroc_interval(scores, np.zeros((20, 2)), clusters, 10, 0)
-    with pytest.raises(ValueError, match="same labels"):
-        seed_mean_interval([(scores, labels), (scores, 1 - labels)], clusters, 10, 0)
-    with pytest.raises(ValueError, match="clusters for 20 cases"):
-        macro_auroc_interval(scores, labels, clusters[1:], 10, 0)
-    with pytest.raises(ValueError, match="NaN"):
-        auroc_replicates(np.full((20, 2), NAN), labels, np.ones((1, 20), int))
-
-
-@pytest.mark.slow
-def test_covers_the_true_auroc_of_clustered_cases() -> None:
-    """300 samples of 80 patients with 1 to 4 images that share a deviation; the truth is binormal."""
-    rng = np.random.default_rng(16)
-    truth = norm.cdf(1 / np.sqrt(2))
-    inside = 0
-    for sample in range(300):
-        patients = np.repeat(np.arange(80), rng.integers(1, 5, 80))
-        ill = np.arange(80) % 3 == 0
-        shared = np.sqrt(0.6) * rng.normal(size=80)[patients]
-        scores = ill[patients] + shared + np.sqrt(0.4) * rng.normal(size=len(patients))
-        found = macro_auroc_interval(
-            scores[:, None], ill[patients].astype(float)[:, None], [str(p) for p in patients], 400, sample
-        )
-        inside += found.low <= truth <= found.high
-    assert 0.90 <= inside / 300 <= 0.985
+    fine = np.arange(10.0)
+    for replicates in (np.zeros(0), np.append(fine, NAN), np.append(fine, np.inf)):
+        with pytest.raises(ValueError, match="finite"):
+            percentile_interval(replicates)
+        with pytest.raises(ValueError, match="finite"):
+            bca_interval(replicates, 5.0, fine)
+    for level in (0.0, 1.0, 95):
+        with pytest.raises(ValueError, match="level"):
+            percentile_interval(fine, level)
+    for estimate, jackknife in ((NAN, fine), (5.0, np.zeros(1)), (5.0, np.array([1.0, NAN]))):
+        with pytest.raises(ValueError, match="BCa interval needs"):
+            bca_interval(fine, estimate, jackknife)

@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchx.datasets.samples import COLUMNS, Samples
 from benchx.datasets.splits import make_folds
+from benchx.digests import fraction_of_hash
 from benchx.errors import NotApplicable
 from benchx.planning import Cell
 from benchx.protocols import Frozen
@@ -89,6 +90,57 @@ def test_strength_is_chosen_on_validation_and_scores_equal_scikit_learn():
     stored = outcome.predictions[[f"score:{name}" for name in CLASSES]].to_numpy()
     assert np.abs(stored - expected).max() < 1e-4
     assert list(outcome.predictions["sample"]) == [f"i{row:04d}" for row in draw.test]
+    held = reference(features, samples.labels, draw.train, draw.val, chosen["strength"])
+    assert_thresholds(chosen["thresholds"], held, samples.labels[draw.val])
+
+
+def assert_thresholds(found, logits, labels):
+    """A threshold is the negative at place ceil(target x negatives), by scikit-learn's scores within 1e-4."""
+    for index, name in enumerate(CLASSES):
+        negatives = np.sort(logits[(labels[:, index] == 0) & ~np.isnan(logits[:, index]), index])
+        for target in (90, 95):
+            place = -(-target * len(negatives) // 100) - 1
+            assert found[name][f"{target / 100:g}"] == pytest.approx(negatives[place], abs=1e-4)
+
+
+def test_out_of_fold_logits_of_the_chosen_strength_give_the_thresholds_where_validation_is_too_small():
+    features, samples = make(400, prevalence=(0.05, 0.05, 0.05))
+    (fold,) = make_folds(samples, "official")
+    units = sorted(set(samples.clusters[fold.train]), key=lambda unit: fraction_of_hash("inner", "nih", 0, unit))
+    part = {unit: place % PROTOCOL.inner_folds for place, unit in enumerate(units)}
+    inner = np.array([part[unit] for unit in samples.clusters[fold.train]])
+    samples.labels[fold.train[inner != 0], 2] = 0
+    samples.labels[fold.train[inner == 0][:8], 2] = 1
+    problem, outcome = run(features, samples, cell())
+    (chosen,) = outcome.details["folds"]
+    assert chosen["selection"] == "cross-validation inside train"
+    train = problem.draws[0].train
+    logits = np.full((len(train), 3), np.nan)
+    for number in range(PROTOCOL.inner_folds):
+        held = inner == number
+        # All positives of the last class lie in part 0, so that nothing can predict that part.
+        classes = (0, 1) if number == 0 else (0, 1, 2)
+        labels = samples.labels[:, classes]
+        scores = reference(features, labels, train[~held], train[held], chosen["strength"])
+        logits[np.ix_(held, classes)] = scores
+    assert_thresholds(chosen["thresholds"], logits, samples.labels[train])
+
+
+def test_subgroups_stand_beside_the_cases_of_every_fold():
+    _, samples = make(official=False)
+    sex = np.random.default_rng(5).choice(["F", "M", ""], 300)
+    samples.table["sex"] = np.repeat(sex, 2)
+    samples.table["age"] = np.arange(600) / 6
+    samples.table["view"] = None
+    problem = classification.pose(cell(split="cv5"), samples, make_folds(samples, "cv5"))
+    fit = lambda problem, draw: classification.Fitted(np.zeros((len(draw.test), 3)), None, {})  # noqa: E731
+    outcome = classification.run(problem, fit, lambda done, total: None)
+    whole = dict(zip(samples.table["sample"], samples.table["sex"], strict=True))
+    expected = [{"F": "female", "M": "male", "": None}[whole[name]] for name in outcome.predictions["sample"]]
+    found = outcome.predictions["group:sex"]
+    assert [None if pd.isna(value) else value for value in found] == expected
+    assert outcome.predictions.columns[-2:].tolist() == ["group:sex", "group:age"]
+    assert classification.score(outcome.predictions)["n"] == 600
 
 
 def test_too_few_validation_cases_are_replaced_by_cross_validation():
@@ -135,7 +187,10 @@ def test_a_class_without_a_training_positive_scores_one_half_and_is_named():
     (fold,) = make_folds(samples, "official")
     samples.labels[np.concatenate([fold.train, fold.val]), 2] = 0
     _, outcome = run(features, samples, cell())
-    assert outcome.details["folds"][0]["untrained_classes"] == ["Hernia"]
+    (chosen,) = outcome.details["folds"]
+    assert chosen["untrained_classes"] == ["Hernia"]
+    assert set(chosen["thresholds"]["Hernia"].values()) == {None}
+    assert None not in chosen["thresholds"]["Mass"].values()
     scores = classification.score(outcome.predictions)
     assert scores["per_class"]["Hernia"]["auroc"] == 0.5
     assert scores["excluded_classes"] == {}
@@ -175,5 +230,6 @@ def test_two_patients_take_the_strongest_head():
         (chosen,) = outcome.details["folds"]
         assert chosen["selection"].startswith("none: too few")
         assert chosen["strength"] == max(PROTOCOL.strengths)
+        assert chosen["thresholds"] == {}
         return
     pytest.fail("no draw of two patients could be trained")

@@ -1,0 +1,284 @@
+"""Build a column of a board: its methods' scores over the same replicates, and what each rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchx.datasets.sharing import seen_of
+from benchx.digests import fraction_of_hash
+from benchx.errors import StoreError
+from benchx.planning import Cell
+from benchx.reporting.appraisal import Appraisal, Details, appraise, cases_digest, other_cases
+from benchx.reporting.board import Column, Draw, Drawn, Pair, Published, Rank, Row
+from benchx.reporting.families import Scores, letters
+from benchx.reporting.gathering import Found, Gathered
+from benchx.reporting.published import published_for
+from benchx.results.record import Record
+from benchx.statistics.discriminability import Discriminability, discriminability
+from benchx.statistics.ranking import bootstrap_ranks
+from benchx.statistics.resampling import Draws, draw_clusters
+from benchx.statistics.variance import mean_estimate, with_draws
+from benchx.tasks.predictions import scores_and_labels
+
+Certify = Callable[[Mapping[str, Any]], str | None]
+"""Returns the commit of the official code that a card's outputs were compared with, or None."""
+
+
+WORKERS = 2
+"""Threads; the kernels run beside each other."""
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """A gathered column with its methods' replicates.
+
+    Attributes:
+        details: of every method.
+        scores: best first.
+        ranked: [R, M] replicates of the methods' scores, test cases and draws both varied.
+    """
+
+    gathered: Gathered
+    details: dict[str, Details]
+    scores: tuple[Scores, ...]
+    ranked: np.ndarray
+
+    @property
+    def shared(self) -> Details:
+        """The details of one method, for what all cells of the column share."""
+        return next(iter(self.details.values()))
+
+
+class DrawsByCases:
+    """The bootstrap draws of the last few test sets, so that cells on one test set share theirs."""
+
+    _KEPT = 2
+
+    def __init__(self, replicates: int) -> None:
+        self._replicates = replicates
+        self._known: dict[str, Draws] = {}
+
+    def of(self, dataset: str, table: pd.DataFrame) -> Draws:
+        """Return the draws for the cases of a predictions table; the stream of random numbers is the dataset's own.
+
+        Raises:
+            StoreError: the cases are of one cluster.
+        """
+        digest = cases_digest(table)
+        if digest not in self._known:
+            _, labels, _ = scores_and_labels(table)
+            clusters = table["cluster"].astype(str).tolist()
+            if len(set(clusters)) < 2:
+                raise StoreError(
+                    f"{dataset}: all {len(table)} test images are of one patient",
+                    "an interval over patients needs two of them",
+                    "test on more patients",
+                )
+            seed = int(fraction_of_hash("bootstrap", dataset) * 2**53)
+            self._known[digest] = draw_clusters(clusters, self._replicates, seed, labels)
+            for old in list(self._known)[: -self._KEPT]:
+                del self._known[old]
+        return self._known[digest]
+
+
+def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: float) -> Assessed:
+    """Appraise a column's methods, two at a time, all on the same replicates.
+
+    Raises:
+        StoreError: predictions are unreadable, hold NaN scores, or cells of the column hold other test cases.
+    """
+    dataset = gathered.cell.dataset
+    settings = {"replicates": replicates, "dataset": dataset}
+
+    def one(found: Sequence[Found]) -> Appraisal:
+        return appraise(found, lambda table: draws.of(dataset, table), settings)
+
+    first, *others = gathered.by_method.values()
+    appraised = [one(first)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        appraised += pool.map(one, others)
+    by_method = dict(zip(gathered.by_method, appraised, strict=True))
+    for method, appraisal in by_method.items():
+        if appraisal.details.digest != appraised[0].details.digest:
+            raise other_cases(gathered.by_method[method][0])
+    scores = [_scores(gathered.by_method[method], by_method[method], level) for method in by_method]
+    scores.sort(key=lambda one: -one.estimate.value)
+    details = {method: appraisal.details for method, appraisal in by_method.items()}
+    return Assessed(gathered, details, tuple(scores), _ranked(dataset, scores, replicates))
+
+
+def draw_name(cell: Mapping[str, Any]) -> str:
+    """Return a draw's name: its seed, or `deterministic` where the protocol draws nothing."""
+    return "deterministic" if cell["seed"] is None else str(cell["seed"])
+
+
+def drawn_by(cell: Cell) -> Drawn:
+    """Return what differs between the draws of a cell."""
+    if cell.seed is None:
+        return "nothing"
+    training = cell.settings["protocol"]["kind"] != "frozen"
+    subset = cell.fraction < 1 and cell.split != "benchx-2024"
+    if training:
+        return "subset and training" if subset else "training"
+    return "subset"
+
+
+def build_column(assessed: Assessed, pairs: tuple[Pair, ...], level: float, certify: Certify) -> Column:
+    """Put a column together from its replicates and its corrected differences."""
+    gathered, cell = assessed.gathered, assessed.gathered.cell
+    methods = [one.method for one in assessed.scores]
+    shown = letters(methods, pairs)
+    ranks = bootstrap_ranks(assessed.ranked, level)
+    rows = tuple(
+        _row(
+            scores,
+            assessed,
+            shown[scores.method],
+            Rank(
+                int(ranks.low[place]),
+                int(ranks.high[place]),
+                tuple(float(p) for p in ranks.probabilities[place]),
+                float(ranks.best[place]),
+            ),
+            certify,
+        )
+        for place, scores in enumerate(assessed.scores)
+    )
+    newest, shared = gathered.newest, assessed.shared
+    return Column(
+        dataset=cell.dataset,
+        family=dataset_family(cell.dataset),
+        task=cell.task,
+        protocol=cell.protocol,
+        fraction=cell.fraction,
+        split_kind=cell.split,
+        primary=cell.primary,
+        drawn=drawn_by(cell),
+        unit=newest.unit or "image",
+        cases=shared.cases,
+        units=shared.clusters,
+        excluded=(_first_record(gathered).scores or {})["excluded_classes"],
+        shared_units=newest.shared_units,
+        redrawn=shared.redrawn,
+        images=newest.images or "",
+        split=newest.split or "",
+        rows=rows,
+        pairs=pairs,
+        discriminability=_discriminability(assessed.scores, pairs),
+        absent=gathered.absent,
+        published=_published(cell) if newest.data == "real" else (),
+    )
+
+
+def _published(cell: Cell) -> tuple[Published, ...]:
+    adaptation = cell.settings["protocol"]["kind"]
+    return published_for(cell.dataset, cell.task, adaptation, cell.fraction, cell.primary)
+
+
+def dataset_family(dataset: str) -> str:
+    """Return the source of a dataset's images; a dataset that benchx does not know is a family of its own."""
+    from benchx.datasets import DATASETS
+
+    return DATASETS[dataset].family if dataset in DATASETS else dataset
+
+
+def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:
+    estimate = mean_estimate(appraisal.scores, appraisal.replicates, appraisal.details.clusters, level)
+    names = tuple(draw_name(one.record.cell) for one in found)
+    return Scores(found[0].record.cell["method"], names, appraisal.scores, appraisal.replicates, estimate)
+
+
+def _ranked(dataset: str, scores: Sequence[Scores], replicates: int) -> np.ndarray:
+    """Return replicates [R, M] of the methods' scores in which the draws vary as well.
+
+    To each replicate of the test cases comes a normal deviate per draw times the draw's deviation from the method's
+    mean, scaled to the draws' variance. Methods on the same draws get the same deviates, so what they share cancels.
+    """
+    rng = np.random.default_rng(int(fraction_of_hash("ranks", dataset) * 2**53))
+    deviates = {
+        name: rng.standard_normal(replicates) for name in sorted({name for one in scores for name in one.draws})
+    }
+    columns = []
+    for one in scores:
+        column, count = one.replicates.mean(axis=0), len(one.draws)
+        deviation = one.scores - one.scores.mean()
+        spread = float((deviation**2).sum()) / (count - 1) if count > 1 else 0.0
+        if spread > 0 and one.estimate.draw_variance:
+            scale = np.sqrt(one.estimate.draw_variance / spread / count / (count - 1))
+            column = column + scale * sum(deviates[name] * d for name, d in zip(one.draws, deviation, strict=True))
+        columns.append(column)
+    return np.stack(columns, axis=1)
+
+
+def _discriminability(scores: Sequence[Scores], pairs: Sequence[Pair]) -> Discriminability | None:
+    if len(scores) < 2:
+        return None
+    place = {one.method: index for index, one in enumerate(scores)}
+    variance = np.full((len(scores), len(scores)), np.nan)
+    for pair in pairs:
+        a, b = place[pair.a], place[pair.b]
+        variance[a, b] = variance[b, a] = pair.difference.se**2
+    df = 1 / fmean(1 / pair.difference.df for pair in pairs)
+    return discriminability(np.array([one.estimate.value for one in scores]), variance, df)
+
+
+def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Certify) -> Row:
+    gathered, details = assessed.gathered, assessed.details[scores.method]
+    records = [one.record for one in gathered.by_method[scores.method]]
+    card = records[0].card
+    return Row(
+        method=scores.method,
+        score=scores.estimate,
+        draws=tuple(_draw(record, float(score)) for record, score in zip(records, scores.scores, strict=True)),
+        planned_draws=gathered.planned,
+        next_draw=_half_width(scores),
+        letters=shown,
+        rank=rank,
+        contaminated=seen_of(gathered.cell.dataset, card["exposure"]),
+        certificate=certify(card),
+        secondary={"macro_auprc": fmean(record.scores["macro_auprc"] for record in records if record.scores)}
+        | details.calibration,
+        classes=details.classes,
+        subgroups=details.subgroups,
+        gaps=details.gaps,
+        reliability=details.reliability,
+        operating_points=details.operating_points,
+        untrained=tuple(
+            sorted({name for r in records for fold in r.details["folds"] for name in fold["untrained_classes"]})
+        ),
+        unreadable=records[0].provenance.unreadable,
+    )
+
+
+def _half_width(scores: Scores) -> float | None:
+    if scores.estimate.draw_variance is None:
+        return None
+    more = with_draws(scores.estimate, len(scores.draws) + 1)
+    return (more.high - more.low) / 2
+
+
+def _draw(record: Record, score: float) -> Draw:
+    provenance = record.provenance
+    return Draw(
+        name=draw_name(record.cell),
+        score=score,
+        key=record.key,
+        created=provenance.created,
+        benchx=provenance.benchx,
+        commit=provenance.commit,
+        device=provenance.device,
+        precision=provenance.precision,
+        wall_seconds=provenance.wall_seconds,
+        peak_memory_bytes=provenance.peak_memory_bytes,
+    )
+
+
+def _first_record(gathered: Gathered) -> Record:
+    return next(iter(gathered.by_method.values()))[0].record

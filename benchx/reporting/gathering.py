@@ -1,0 +1,174 @@
+"""From results stores to the columns of a board: which finished cells are compared, and what is left out."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchx.errors import StoreError
+from benchx.planning import Cell, plan
+from benchx.reporting.board import column_name
+from benchx.results.record import Provenance, Record
+from benchx.results.store import Store
+from benchx.suites import Suite
+
+ColumnKey = tuple[str, str, str, float]
+"""Dataset, task, protocol and fraction."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record and the store that holds it."""
+
+    record: Record
+    store: Store
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The finished cells of one column.
+
+    Attributes:
+        cell: one of the planned cells, for what they share.
+        by_method: the draws of every method, by seed; all on one version of the data, each method in one version.
+        planned: how many draws the suite asks of a method.
+        newest: provenance of the column's newest result.
+        absent: methods without a result here, with the reason.
+    """
+
+    cell: Cell
+    by_method: dict[str, tuple[Found, ...]]
+    planned: int
+    newest: Provenance
+    absent: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Gathering:
+    """The finished cells of a suite.
+
+    Attributes:
+        data: `real` or `phantom`.
+        empty: columns without any result, with the reason.
+        notes: results that were left out, with the reason.
+    """
+
+    data: Literal["real", "phantom"]
+    columns: tuple[Gathered, ...]
+    empty: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def gather(suite: Suite, stores: Sequence[Store]) -> Gathering:
+    """Find the results of a suite in some stores.
+
+    A column takes the results on one version of the data: the one (images and split digest) of its newest result; a
+    method that has only results on another version is listed as absent with that reason. Of a method it takes the
+    results of one version (card, weights, numerics): that of its newest result. Results of the suite that its
+    present version does not ask for are left out and counted.
+
+    Raises:
+        StoreError: no store holds a result of the suite, two hold one result with different scores, or phantom and
+            real results meet.
+    """
+    records = _merged(stores)
+    methods = sorted({one.record.cell["method"] for one in records})
+    planned = plan(suite, methods) if methods else []
+    cells = {cell.digest: cell for cell in planned}
+    found: dict[ColumnKey, list[tuple[Cell, Found]]] = defaultdict(list)
+    for one in records:
+        if (cell := cells.get(one.record.cell_digest)) is not None:
+            found[cell.column].append((cell, one))
+    columns, empty = [], []
+    data = _one_kind(suite, [one for pairs in found.values() for _, one in pairs], stores, len(records))
+    for key in dict.fromkeys(cell.column for cell in planned):
+        asked = [cell for cell in planned if cell.column == key]
+        column = _column(found[key], asked)
+        if isinstance(column, Gathered):
+            columns.append(column)
+        else:
+            empty.append(f"{column_name(*key)}: {column}")
+    return Gathering(data, tuple(columns), tuple(empty), _notes(suite, records, set(cells)))
+
+
+def _merged(stores: Sequence[Store]) -> list[Found]:
+    """Return the records of all stores, each finished one once."""
+    kept: dict[str, Found] = {}
+    unfinished = []
+    for store in stores:
+        for record in store.records():
+            if record.state != "done":
+                unfinished.append(Found(record, store))
+            elif (other := kept.setdefault(record.key, Found(record, store))).record.scores != record.scores:
+                raise StoreError(
+                    f"{other.store.path} and {store.path} hold {record.key[:12]} with different scores",
+                    "the same cell, data, split and weights gave two numbers (another device or package?)",
+                    "leave one of the two stores out, or remove one of the two results",
+                )
+    return [*kept.values(), *unfinished]
+
+
+def _one_kind(
+    suite: Suite, found: Sequence[Found], stores: Sequence[Store], records: int
+) -> Literal["real", "phantom"]:
+    names = " and ".join(str(store.path) for store in stores)
+    kinds = {one.record.provenance.data or "real" for one in found if one.record.state == "done"}
+    if not kinds:
+        raise StoreError(
+            f"{names}: no finished result of suite '{suite.name}'",
+            f"{records} results of other suites or unfinished" if records else "empty or does not exist",
+            f"run: benchx run --suite {suite.name} --method NAME --store {stores[0].path}",
+        )
+    if len(kinds) > 1:
+        raise StoreError(
+            f"{names}: phantom and real results of suite '{suite.name}' together",
+            "simulated and real images never share a board",
+            "keep them in two stores",
+        )
+    return kinds.pop()
+
+
+def _column(pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gathered | str:
+    """Choose a column's results, or say why there is none."""
+    done = [one for _, one in pairs if one.record.state == "done"]
+    if not done:
+        return "; ".join(sorted({one.record.reason for _, one in pairs if one.record.reason})) or "not run"
+    newest = max(done, key=lambda one: one.record.provenance.created).record.provenance
+    version = newest.images, newest.split
+    current = [one for one in done if (one.record.provenance.images, one.record.provenance.split) == version]
+    by_method = _one_version(current)
+    absent = {
+        cell.method: one.record.reason or "has results on another version of the data only"
+        for cell, one in pairs
+        if cell.method not in by_method
+    }
+    draws = sum(cell.method == planned[0].method for cell in planned)
+    return Gathered(planned[0], by_method, draws, newest, dict(sorted(absent.items())))
+
+
+def _one_version(found: Sequence[Found]) -> dict[str, tuple[Found, ...]]:
+    """Return every method's results, by seed, of the version of the method that its newest result is of."""
+    newest: dict[str, Record] = {}
+    for one in sorted(found, key=lambda one: one.record.provenance.created):
+        newest[one.record.cell["method"]] = one.record
+    kept: dict[str, list[Found]] = {method: [] for method in sorted(newest)}
+    for one in sorted(found, key=lambda one: one.record.cell["seed"] or 0):
+        method = one.record.cell["method"]
+        if one.record.provenance.method == newest[method].provenance.method:
+            kept[method].append(one)
+    return {method: tuple(draws) for method, draws in kept.items()}
+
+
+def _notes(suite: Suite, records: Sequence[Found], asked: set[str]) -> tuple[str, ...]:
+    """Count the suite's results that its present version does not ask for, by the version they are of."""
+    other: dict[int, int] = defaultdict(int)
+    for one in records:
+        cell = one.record.cell
+        if cell["suite"] == suite.name and one.record.cell_digest not in asked:
+            other[cell["suite_version"]] += 1
+    return tuple(
+        f"{count} results of version {version} of this suite are left out: version {suite.version} asks for other cells"
+        for version, count in sorted(other.items())
+    )

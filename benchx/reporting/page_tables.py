@@ -1,0 +1,134 @@
+"""The tables of the page: groups of columns, one line a method, published lines, and what papers say of our cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from benchx.reporting.board import Board, Column, Published, Row
+
+
+@dataclass(frozen=True)
+class Group:
+    """Neighbouring columns of one dataset, task and protocol."""
+
+    dataset: str
+    task: str
+    protocol: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class ScoreCell:
+    """One method in one column.
+
+    Attributes:
+        row: None where the method has no result.
+        blind: whether the column cannot separate methods.
+        best, tied: whether the method leads the column, or is not told apart from the one that does.
+    """
+
+    row: Row | None
+    blind: bool
+    best: bool
+    tied: bool
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One method in every column of the board."""
+
+    method: str
+    cells: tuple[ScoreCell, ...]
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """What one origin published of one method, in every column of the board."""
+
+    method: str
+    origin: str
+    cells: tuple[Published | None, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One cell that was run here and published elsewhere."""
+
+    column: Column
+    row: Row
+    paper: Published | None
+    authors_code: Published | None
+
+
+def grouped(board: Board) -> list[Group]:
+    """Return the board's columns, in their order, by dataset, task and protocol."""
+    return [
+        Group(*key, tuple(columns))
+        for key, columns in groupby(board.columns, key=lambda column: (column.dataset, column.task, column.protocol))
+    ]
+
+
+def method_order(board: Board) -> list[str]:
+    """Return every method: those of the first standing by place, then the others as the board lists them."""
+    named = [place.method for standing in board.standings[:1] for place in standing.places]
+    named += [method.name for method in board.methods]
+    named += [row.method for column in board.columns for row in column.rows]
+    return list(dict.fromkeys(named))
+
+
+def score_rows(board: Board) -> list[ScoreRow]:
+    """Return one line a method, in the order of `method_order`."""
+    by_column = [_cells(column) for column in board.columns]
+    return [
+        ScoreRow(
+            method,
+            tuple(
+                cells.get(method, ScoreCell(None, _is_blind(column), best=False, tied=False))
+                for column, cells in zip(board.columns, by_column, strict=True)
+            ),
+        )
+        for method in method_order(board)
+    ]
+
+
+def _cells(column: Column) -> dict[str, ScoreCell]:
+    leader = column.rows[0].method if column.rows else ""
+    behind = {pair.b for pair in column.pairs if pair.a == leader and pair.different}
+    return {
+        row.method: ScoreCell(
+            row,
+            _is_blind(column),
+            best=row.method == leader,
+            tied=row.method != leader and row.method not in behind,
+        )
+        for row in column.rows
+    }
+
+
+def _is_blind(column: Column) -> bool:
+    return column.discriminability is not None and column.discriminability.verdict == "cannot"
+
+
+def published_rows(board: Board) -> list[PublishedRow]:
+    """Return one line for every method and origin that some column has a published score of."""
+    by_column = [{(p.method, p.origin): p for p in column.published} for column in board.columns]
+    keys = sorted({key for found in by_column for key in found})
+    return [PublishedRow(*key, tuple(found.get(key) for found in by_column)) for key in keys]
+
+
+def comparisons(board: Board) -> list[Comparison]:
+    """Return the cells that were run here and of which a score is published."""
+    found = []
+    for column in board.columns:
+        scores = {(p.method, p.origin): p for p in column.published}
+        for row in column.rows:
+            paper, authors_code = (scores.get((row.method, origin)) for origin in ("paper", "authors-code"))
+            if paper is not None or authors_code is not None:
+                found.append(Comparison(column, row, paper, authors_code))
+    return found
+
+
+def digest_start(digest: str) -> str:
+    """Return enough of a digest to find it; board.json has the whole."""
+    return digest[:12]

@@ -1,0 +1,122 @@
+"""What if: the mean ranks under other datasets, metrics, draws, search budgets, and without contaminated methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import comb
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from benchx.reporting.board import Column, Row, Scenario
+from benchx.reporting.columns import Assessed
+from benchx.statistics.aggregation import block_order
+from benchx.statistics.ranking import ranks
+
+METRIC_NAMES = {"macro_auprc": "macro AUPRC"}
+BUDGETS = (3, 1)
+"""Trials of a search that is smaller than the one that was run."""
+
+Score = Callable[[Column, Row], float | None]
+
+
+def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return the mean ranks as run, and under everything that can be varied with what is stored.
+
+    Args:
+        columns: of one task and protocol.
+        assessed: the same columns with their records.
+        methods: those with a result in every column.
+    """
+    found = [_scenario("as run", "as run", columns, methods, _as_run)]
+    names = list(dict.fromkeys(column.dataset for column in columns))
+    if len(names) > 1:
+        for name in names:
+            rest = [column for column in columns if column.dataset != name]
+            found.append(_scenario("without a dataset", f"without {name}", rest, methods, _as_run))
+    for metric, words in METRIC_NAMES.items():
+        found.append(_scenario("other metric", words, columns, methods, lambda _, row: row.secondary.get(metric)))  # noqa: B023
+    for draw in _draws(columns):
+        found.append(_scenario("one draw", f"draw {draw} alone", columns, methods, _of_draw(draw)))
+    records = {
+        (column.name, method): [one.record.details for one in draws]
+        for column, each in zip(columns, assessed, strict=True)
+        for method, draws in each.gathered.by_method.items()
+    }
+    for budget in BUDGETS:
+        name = f"{budget} trial{'s' if budget > 1 else ''} of the search"
+        found.append(_scenario("smaller search", name, columns, methods, _with_budget(records, budget)))
+    clean = [m for m in methods if not any(_contaminated(column, m) for column in columns)]
+    if 2 <= len(clean) < len(methods):
+        name = "without contaminated methods"
+        found.append(_scenario(name, name, columns, clean, _as_run))
+    return tuple(one for one in found if one is not None)
+
+
+def expected_score(validation: Sequence[float | None], test: Sequence[float | None], budget: int) -> float | None:
+    """Return the mean test score of the trial that validation chooses among `budget` random ones of all.
+
+    The idea of Dodge et al. (EMNLP 2019), without replacement and exact: the k-th best of n trials on validation is
+    chosen if it is among the drawn and no better one is. Of equal validation scores the first wins.
+
+    Args:
+        validation, test: scores of the n trials; a trial without a validation score ranks last.
+
+    Returns:
+        None where a test score is unknown, or there are fewer trials than the budget.
+    """
+    trials = len(test)
+    if len(validation) != trials or trials < budget or any(score is None for score in test):
+        return None
+    order = sorted(range(trials), key=lambda i: -float("inf") if (v := validation[i]) is None else v, reverse=True)
+    chance = [comb(trials - 1 - place, budget - 1) / comb(trials, budget) for place in range(trials)]
+    return sum(p * float(test[i] or 0.0) for p, i in zip(chance, order, strict=True))
+
+
+def _scenario(kind: str, name: str, columns: Sequence[Column], methods: Sequence[str], score: Score) -> Scenario | None:
+    """Rank the methods by another score; None where a score is not known."""
+    rows = [[column.row(method) for method in methods] for column in columns]
+    scores = [
+        [None if row is None else score(column, row) for row in some]
+        for column, some in zip(columns, rows, strict=True)
+    ]
+    if any(value is None for some in scores for value in some):
+        return None
+    order = block_order(ranks(np.array(scores, np.float64)), [column.family for column in columns])
+    return Scenario(kind, name, dict(zip(methods, map(float, order.mean(axis=0)), strict=True)))
+
+
+def _as_run(_: Column, row: Row) -> float:
+    return row.score.value
+
+
+def _draws(columns: Sequence[Column]) -> list[str]:
+    """Return the names of the draws, where something is drawn."""
+    names = [draw.name for column in columns if column.drawn != "nothing" for row in column.rows for draw in row.draws]
+    return list(dict.fromkeys(names))
+
+
+def _of_draw(name: str) -> Score:
+    def score(column: Column, row: Row) -> float | None:
+        if column.drawn == "nothing":
+            return row.score.value
+        return next((draw.score for draw in row.draws if draw.name == name), None)
+
+    return score
+
+
+def _with_budget(records: dict[tuple[str, str], list[dict[str, Any]]], budget: int) -> Score:
+    """Return the score with a smaller search: a mean over folds and draws of what it would have chosen."""
+
+    def score(column: Column, row: Row) -> float | None:
+        folds = [fold for details in records[column.name, row.method] for fold in details["folds"]]
+        found = [expected_score(f.get("selection_curve", ()), f.get("trial_scores", ()), budget) for f in folds]
+        return None if not found or None in found else fmean(value for value in found if value is not None)
+
+    return score
+
+
+def _contaminated(column: Column, method: str) -> bool:
+    row = column.row(method)
+    return row is not None and bool(row.contaminated)

@@ -1,0 +1,106 @@
+"""The words and forms of numbers that all written forms of a board share."""
+
+from __future__ import annotations
+
+from benchx.reporting.board import Board, Correction, Drawn, Family, Published
+from benchx.statistics.variance import Estimate
+
+DOTS = {"separates": "●", "weakly": "◐", "cannot": "○"}
+"""The mark of a discriminability verdict."""
+
+VERDICTS = {
+    "separates": "separates the methods",
+    "weakly": "separates the methods weakly",
+    "cannot": "cannot separate the methods",
+}
+CORRECTIONS: dict[Correction, str] = {
+    "holm": "Holm (1979)",
+    "benjamini-hochberg": "Benjamini and Hochberg (1995)",
+}
+FAMILIES: dict[Family, str] = {
+    "column": "within one column (dataset, task, protocol, fraction)",
+    "board": "over all columns of the board together",
+}
+DRAWN: dict[Drawn, str] = {
+    "nothing": "nothing is drawn, so every method has one result",
+    "subset": "draws differ in the labelled subset",
+    "training": "draws differ in the course of training",
+    "subset and training": "draws differ in the labelled subset and the course of training",
+}
+ORIGINS = {"paper": "paper", "authors-code": "authors' code"}
+PHANTOM = "Simulated images (phantom): says nothing about patients."
+
+
+def printable(text: str) -> str:
+    """Return a text on one line: control characters and line separators are written as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def percent(fraction: float) -> str:
+    """Write a share in percent: `10 %`."""
+    return f"{100 * fraction:g} %"
+
+
+def number(value: float, *, digits: int = 3, signed: bool = False) -> str:
+    """Write a score, or a difference with its sign; zero has no minus."""
+    rounded = round(value, digits) + 0.0
+    return f"{rounded:{'+' if signed else ''}.{digits}f}"
+
+
+def interval(value: float, low: float, high: float, *, digits: int = 3, signed: bool = False) -> str:
+    """Write a value with its interval: `0.801 [0.792, 0.810]`."""
+    shown = [number(one, digits=digits, signed=signed) for one in (value, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def estimate_text(estimate: Estimate) -> str:
+    """Write an estimate with its interval."""
+    return interval(estimate.value, estimate.low, estimate.high)
+
+
+def p_value(p: float) -> str:
+    """Write a p value: `p < 0.001`, `p = 0.012`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def published_value(row: Published) -> str:
+    """Write a published score with its standard deviation over seeds, where there is one."""
+    return number(row.value) if row.std is None else f"{number(row.value)} ± {number(row.std)}"
+
+
+def rules(board: Board) -> tuple[str, ...]:
+    """Say by which rules a board was made, one sentence group each."""
+    alpha = 1 - board.level
+    return (
+        "Scores are computed for every draw and then averaged; predictions never are. Intervals are "
+        f"{percent(board.level)} t intervals whose variance is that of the test cases (bootstrap of the units named "
+        f"with each dataset, {board.replicates} replicates) plus that between draws divided by their number (degrees "
+        "of freedom by Cochran 1964). With one draw they cover the test cases only.",
+        "Two methods are compared on the same resampled test cases. The p values of all pairs are corrected by "
+        f"{CORRECTIONS[board.correction]} {FAMILIES[board.family]}; 'different' is a corrected p of at most "
+        f"{alpha:.2g}.",
+        "Methods that share a letter are not told apart (compact letter display, Piepho 2004); sharing one does not "
+        "show that they are equal.",
+        "A test set separates the methods (●) if the spread of their scores exceeds its noise (F test at 5 %) and "
+        "noise is less than a fifth of the variance of the scores; weakly (◐) if it is more; and cannot (○) if the F "
+        "test does not reject. 'Detectable' is the difference of two methods that an uncorrected test at 5 % would "
+        "find with 80 % power.",
+        "Ranks are taken within every bootstrap replicate; P(best) is the share of replicates in which a method is "
+        "first, ties shared.",
+        "Missing results: a standing across datasets ranks only the methods that have a result in every one of "
+        "its columns; the others are listed with what they lack and are not ranked. Nothing is filled in.",
+        "Datasets from one source count once: the ranks of their columns are averaged to one block. Friedman's test, "
+        "Iman and Davenport's correction (1980) and Nemenyi's critical difference (Demsar 2006) are over blocks.",
+        "IQM is the interquartile mean of a method's scores over blocks, with a stratified bootstrap interval "
+        "(Agarwal et al. 2021).",
+        *(
+            ()
+            if board.margin is None
+            else (
+                f"Equivalent: two one-sided tests (Schuirmann 1987) at {alpha:.2g} place the difference within "
+                f"±{board.margin:g}.",
+            )
+        ),
+        "† marks a result whose method saw something of the dataset in its pretraining.",
+        "Published scores are what their sources print; they were not run here, and are neither ranked nor tested.",
+    )

@@ -1,0 +1,1 @@
+"""Publishing: bundles of results, their verification, and the metadata of a model card."""

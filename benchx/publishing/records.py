@@ -1,0 +1,139 @@
+"""Check a record by itself: is it the cell that it says, under the key that follows, with values that can be?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import benchx
+from benchx.errors import BenchxError
+from benchx.methods.cards.schema import Card
+from benchx.planning import NUMERICS_VERSION, Cell, method_digest
+from benchx.results.record import Record
+
+CLOCK_TOLERANCE = timedelta(days=1)
+
+
+def identity_problems(record: Record, folder: str, cell: Cell | None, method: str, data: str) -> list[str]:
+    """Return why a record is not the result that its folder and its bundle say.
+
+    Args:
+        folder: the key under which it stands.
+        cell: the planned cell of the record's cell digest, None where the suite has none.
+        method, data: of the manifest.
+    """
+    found = []
+    if cell is None:
+        found.append("its cell is none of the suite's for this method")
+    elif _asked(record.cell) != json.loads(json.dumps(_asked(asdict(cell)))):
+        found.append("its cell is not the one that its cell digest names")
+    if record.key != folder:
+        found.append(f"it stands under another key than its own, {record.key[:12]}")
+    if record.cell.get("method") != method or record.card.get("name") != method:
+        found.append(f"its cell or its card is not of method {method}")
+    provenance = record.provenance
+    if provenance.data != data:
+        found.append(f"its images are {provenance.data}, those of the bundle {data}")
+    if provenance.weights is None or provenance.images is None or provenance.split is None:
+        return [*found, "it names no weights, images or split, so that its key cannot be computed"]
+    if cell is None:
+        return found
+    try:
+        numerics = Card.model_validate(record.card).numerics()
+        expected = cell.key(
+            card=numerics, weights=provenance.weights, dataset=provenance.images, split=provenance.split
+        )
+        of_method = method_digest(cell.task, numerics, provenance.weights)
+    except (ValueError, BenchxError) as error:
+        return [*found, f"its card does not read: {str(error).partition(chr(10))[0]}"]
+    except KeyError:
+        return [*found, f"benchx {benchx.__version__} has no task {cell.task}, so that its key cannot be computed"]
+    if expected != record.key:
+        found.append(
+            "its key is not that of its cell, card, weights, dataset and split"
+            f" (made by benchx {provenance.benchx}; this is {benchx.__version__}, where {cell.task} has numerics"
+            f" version {NUMERICS_VERSION[cell.task]})"
+        )
+    if of_method != provenance.method:
+        found.append("the digest of its method is not that of its card and weights")
+    return found
+
+
+def value_problems(record: Record, has_table: bool, now: datetime | None = None) -> list[str]:
+    """Return which values of a record cannot be.
+
+    Args:
+        has_table: whether predictions stand beside it.
+        now: the time of the check; None = the clock's.
+    """
+    found = []
+    if record.state not in ("done", "not-applicable"):
+        found.append(f"its state is {record.state}, and only finished cells are published")
+    done = record.state == "done"
+    if (
+        done != has_table
+        or done != (record.scores is not None)
+        or (record.state == "not-applicable") == (not record.reason)
+    ):
+        found.append(f"state {record.state} does not go with its scores, predictions or reason")
+    provenance = record.provenance
+    numbers = {
+        "wall time": provenance.wall_seconds,
+        "peak memory": provenance.peak_memory_bytes,
+        "number of unreadable images": provenance.unreadable,
+        "number of shared units": provenance.shared_units,
+        "number of threads": provenance.threads - 1,
+    }
+    found += [f"its {name} cannot be" for name, value in numbers.items() if not (_finite(value) and value >= 0)]
+    found += _date_problems(provenance.created, now or datetime.now(UTC))
+    for path, value in _numbers(record.scores or {}, "scores"):
+        if not _finite(value):
+            found.append(f"{path} is no finite number")
+        elif path.rpartition(".")[2] in _SHARES and not 0 <= value <= 1:
+            found.append(f"{path} is {value:g}, outside 0 to 1")
+        elif path.rpartition(".")[2] in _COUNTS and (value < 0 or value != int(value)):
+            found.append(f"{path} is {value:g}, which is no count")
+    return found
+
+
+_SHARES = ("macro_auroc", "macro_auprc", "auroc", "auprc")
+_COUNTS = ("n", "positives", "negatives")
+
+
+def _date_problems(created: str, now: datetime) -> list[str]:
+    try:
+        date = datetime.fromisoformat(created)
+    except ValueError:
+        return ["its date is not one"]
+    if date.tzinfo is None:
+        return ["its date has no time zone"]
+    return ["it was made in the future"] if date > now + CLOCK_TOLERANCE else []
+
+
+def _asked(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a cell that its digest is over."""
+    names = ("suite", "suite_version", "protocol", "primary")
+    return {name: value for name, value in cell.items() if name not in names}
+
+
+def _finite(value: float) -> bool:
+    """Whether a number of a JSON file is finite and no integer beyond all floats."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _numbers(tree: Any, path: str) -> Iterator[tuple[str, float]]:
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _numbers(value, f"{path}.{name}")
+    elif isinstance(tree, list):
+        for index, value in enumerate(tree):
+            yield from _numbers(value, f"{path}.{index}")
+    elif isinstance(tree, int | float) and not isinstance(tree, bool):
+        yield path, tree

@@ -1,0 +1,94 @@
+"""Which results of a store stand for a method on a suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from benchx.errors import StoreError
+from benchx.planning import Cell, plan
+from benchx.results.record import UNFINISHED, Record
+from benchx.results.store import Store
+from benchx.suites import Suite
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The results of one method on one suite, in the order of the plan.
+
+    Attributes:
+        data: whether the images were real or simulated.
+        finished: planned cells with their result, done or not applicable.
+        missing: planned cells without one, each with its state: `not run`, that of its failure, or
+            `other version` where the only result is on another version of the data or of the method.
+    """
+
+    suite: Suite
+    method: str
+    data: Literal["real", "phantom"]
+    finished: tuple[tuple[Cell, Record], ...]
+    missing: tuple[tuple[Cell, str], ...]
+
+    @property
+    def done(self) -> tuple[tuple[Cell, Record], ...]:
+        """The cells that have scores."""
+        return tuple((cell, record) for cell, record in self.finished if record.state == "done")
+
+
+def select(suite: Suite, store: Store, method: str) -> Selection:
+    """Take a method's finished results from a store: one version of every dataset's data and of the method, the newest.
+
+    Raises:
+        StoreError: nothing is done, or real and simulated results stand together.
+    """
+    planned = {cell.digest: cell for cell in plan(suite, [method])}
+    records = list(store.records())
+    finished = [record for record in records if record.cell_digest in planned and record.state not in UNFINISHED]
+    done = [record for record in finished if record.state == "done"]
+    if not done:
+        methods = ", ".join(sorted({record.cell["method"] for record in records})) or "none"
+        raise StoreError(
+            f"{store.path} holds no finished result of '{method}' on suite '{suite.name}' version {suite.version}",
+            f"it holds results of these methods: {methods}",
+            f"run: benchx run --suite {suite.name} --method {method} --store {store.path}",
+        )
+    kinds = {record.provenance.data or "real" for record in done}
+    if len(kinds) > 1:
+        raise StoreError(
+            f"{store.path} holds phantom and real results of '{method}' on suite '{suite.name}'",
+            "simulated and real images are never published together",
+            "keep them in two stores",
+        )
+    chosen = _current(finished)
+    failed = {record.cell_digest: record.state for record in records if record.state in UNFINISHED}
+    others = {record.cell_digest for record in finished}
+    return Selection(
+        suite=suite,
+        method=method,
+        data=kinds.pop(),
+        finished=tuple((cell, chosen[digest]) for digest, cell in planned.items() if digest in chosen),
+        missing=tuple(
+            (cell, "other version" if digest in others else failed.get(digest, "not run"))
+            for digest, cell in planned.items()
+            if digest not in chosen
+        ),
+    )
+
+
+def _current(records: Iterable[Record]) -> dict[str, Record]:
+    """Return by cell digest the results of the newest version of their dataset and of their method."""
+    by_age = sorted(records, key=lambda record: record.provenance.created)
+    data = {_reading(record): (record.provenance.images, record.provenance.split) for record in by_age}
+    method = {record.cell["task"]: record.provenance.method for record in by_age}
+    return {
+        record.cell_digest: record
+        for record in by_age
+        if data[_reading(record)] == (record.provenance.images, record.provenance.split)
+        and method[record.cell["task"]] == record.provenance.method
+    }
+
+
+def _reading(record: Record) -> tuple[str, ...]:
+    settings = record.cell["settings"]
+    return record.cell["dataset"], record.cell["split"], settings["uncertain"], str(settings["short_side"])

@@ -69,8 +69,8 @@ def _suite(folder: Path) -> Suite:
         listed = ", ".join(f"C{number}" for number in range(classes))
         (folder / f"{name}.yaml").write_text(
             f"name: {name}\ntitle: {name}\nlicence: none\nsource: simulated\ncitation: none\nsize: none\n"
-            f"classes: [{listed}]\ntable: {{file: table.csv}}\n"
-            f"columns: {{sample: sample, image: image, labels: {{{', '.join(f'C{n}: C{n}' for n in range(classes))}}}}}\n"
+            f"tasks: [classification]\nclasses: [{listed}]\ntable: {{file: table.csv, images: none}}\n"
+            f"columns: {{image: image, labels: [{listed}]}}\n"
         )
         datasets.append(
             f"  {name}:\n    file: {name}.yaml\n    split: official\n    tasks:\n"

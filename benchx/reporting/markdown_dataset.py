@@ -21,6 +21,7 @@ from benchx.reporting.wording import (
     percent,
     published_value,
 )
+from benchx.statistics.discriminability import pooled
 
 
 def dataset_parts(columns: Sequence[Column]) -> list[str]:
@@ -28,7 +29,17 @@ def dataset_parts(columns: Sequence[Column]) -> list[str]:
     parts = [f"### {escape(columns[-1].dataset)}", _about(columns), _scores(columns)]
     if any(len(column.rows) > 1 for column in columns):
         parts += ["Difference to the leader of each fraction; bold where it is significant.", _differences(columns)]
-    return [*parts, bullets(_remarks(columns))]
+    return [*parts, bullets([*_over_fractions(columns), *_remarks(columns)])]
+
+
+def _over_fractions(columns: Sequence[Column]) -> list[str]:
+    """Say what all label fractions together tell of the test set."""
+    told = [column.discriminability for column in columns if column.discriminability is not None]
+    if len(told) < 2:
+        return []
+    found = pooled(told)
+    why = f"mean F = {found.f:.2f}, {p_value(found.p_value)}, reliability {found.reliability:.2f}"
+    return [f"over its {len(told)} label fractions this test set {VERDICTS[found.verdict]} ({why})"]
 
 
 def _about(columns: Sequence[Column]) -> str:

@@ -18,7 +18,8 @@ from math import sqrt
 
 import numpy as np
 from scipy.stats import f as f_distribution
-from scipy.stats import t as t_distribution
+
+from benchx.statistics.variance import detectable_with
 
 ALPHA = 0.05
 POWER = 0.8
@@ -96,8 +97,7 @@ def discriminability(scores: np.ndarray, difference_variance: np.ndarray, df: fl
     noise = sqrt(float(pairs.mean()) / 2)
     f = (spread / noise) ** 2 if noise else (float("inf") if spread else 0.0)
     p_value, reliability, verdict = _judge(f, methods, df)
-    multiplier = float(t_distribution.ppf(1 - ALPHA / 2, df) + t_distribution.ppf(POWER, df))
-    smallest = multiplier * noise * sqrt(2)
+    smallest = detectable_with(noise * sqrt(2), df, POWER, ALPHA)
     return Discriminability(spread, noise, f, p_value, reliability, verdict, smallest, methods, df)
 
 

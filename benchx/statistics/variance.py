@@ -181,7 +181,12 @@ def with_draws(estimate: Estimate, draws: int) -> Estimate:
 
 
 def detectable(estimate: Estimate, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Return the smallest true difference that a two-sided test finds with this power: (t_{1-alpha/2} + t_power) se.
+    """Return the smallest true difference that a two-sided test finds with this power, see `detectable_with`."""
+    return detectable_with(estimate.se, estimate.df, power, alpha)
+
+
+def detectable_with(se: float, df: float, power: float = 0.8, alpha: float = 0.05) -> float:
+    """Return what a two-sided test with this standard error finds with this power: (t_{1-alpha/2} + t_power) se.
 
     The multiplier is Bloom's (1995, Evaluation Review 19:547), an approximation to the noncentral t within 1 % from ten
     degrees of freedom on.
@@ -189,7 +194,7 @@ def detectable(estimate: Estimate, power: float = 0.8, alpha: float = 0.05) -> f
     Raises:
         ValueError: power or alpha outside (0, 1).
     """
-    return _multiplier(estimate.df, power, alpha) * estimate.se
+    return _multiplier(df, power, alpha) * se
 
 
 def cases_needed(estimate: Estimate, margin: float, power: float = 0.8, alpha: float = 0.05) -> int | None:

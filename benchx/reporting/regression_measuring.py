@@ -1,0 +1,130 @@
+"""Measure one cell in two stores: both scores, their difference, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+import numpy as np
+import pandas as pd
+
+from benchx.datasets.samples import UNITS
+from benchx.errors import UsageError
+from benchx.metrics.classification import macro_auroc
+from benchx.reporting.appraisal import appraise, cases_digest
+from benchx.reporting.columns import DrawsByCases
+from benchx.reporting.comparison import Row
+from benchx.reporting.gathering import Found
+from benchx.reporting.regression_matching import CellName, Side, check_comparable
+from benchx.reporting.regression_notes import cost_of, notes_of
+from benchx.statistics.variance import difference_estimate
+from benchx.tasks.predictions import scores_and_labels
+
+REPLICATES = 2000
+"""As on a board, whose replicates in the stores' caches are then used again."""
+
+_ROUNDING = 1e-6
+"""A recorded score that is farther from its predictions is noted."""
+
+
+def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: float) -> Row:
+    """Measure a cell that both stores have; a row with a difference has its verdict still to come.
+
+    It is measured on the draws that both have; where they share none, on all as independent ones.
+
+    Raises:
+        UsageError: data, split, settings, metric or test cases differ, or scores are NaN.
+        StoreError: predictions cannot be read.
+    """
+    shared = [draw for draw in base.done if draw in head.done]
+    left, right = (
+        [side.done[draw] for draw in shared] if shared else list(side.done.values()) for side in (base, head)
+    )
+    record = left[0].record
+    check_comparable(name, record, right[0].record)
+    before, after = _tables(name, left, "BASE"), _tables(name, right, "HEAD")
+    _check_cases(name, before, after)
+    a_scores, b_scores = _scores(name, before), _scores(name, after)
+    unit = record.provenance.unit or "image"
+    row = Row(
+        name,
+        "inconclusive",
+        record.cell["primary"],
+        data=record.provenance.data or "real",
+        unit=UNITS[unit],
+        units=int(before[0]["cluster"].nunique()),
+        draws=tuple(shared),
+        base=fmean(a_scores),
+        head=fmean(b_scores),
+        notes=(
+            *notes_of(base, head, shared),
+            *_misrecorded("BASE", left, a_scores),
+            *_misrecorded("HEAD", right, b_scores),
+        ),
+        cost=cost_of(left, right),
+    )
+    if shared and all(_same_scores(a, b) for a, b in zip(before, after, strict=True)):
+        return replace(row, verdict="same", identical=True)
+    if row.units < 2:
+        return replace(row, reason=f"all {len(before[0])} test images are of one {unit}: no interval")
+    if not shared and min(len(left), len(right)) == 1:
+        return replace(row, reason="no draw in common, and one draw says nothing of others: run the same seeds")
+    settings = {"replicates": REPLICATES, "dataset": name.dataset}
+    b, a = (appraise(side, lambda table: draws.of(name.dataset, table), settings) for side in (right, left))
+    difference = difference_estimate(
+        b.scores, b.replicates, a.scores, a.replicates, row.units, paired_draws=bool(shared), level=level
+    )
+    return replace(row, difference=difference)
+
+
+def _tables(name: CellName, found: Sequence[Found], side: str) -> list[pd.DataFrame]:
+    tables = [one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found]
+    for one, table in zip(found, tables, strict=True):
+        scores, labels, _ = scores_and_labels(table)
+        if np.isnan(scores[~np.isnan(labels)]).any():
+            raise UsageError(
+                f"{name.label}: the predictions of {one.record.key[:12]} in {side} hold scores that are NaN",
+                "no method of benchx writes such a score, so the file was changed",
+                "remove that result and run the suite again",
+            )
+    return tables
+
+
+def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> None:
+    expected = cases_digest(before[0])
+    for side, tables in (("BASE", before), ("HEAD", after)):
+        for table in tables:
+            if (digest := cases_digest(table)) != expected:
+                raise UsageError(
+                    f"{name.label}: {len(before[0])} test cases ({expected[:12]}) in BASE, {len(table)} others "
+                    f"({digest[:12]}) in {side}",
+                    "data and split have the same digest, so one of the files was changed",
+                    "run the suite again into an empty store",
+                )
+
+
+def _scores(name: CellName, tables: Sequence[pd.DataFrame]) -> list[float]:
+    scores = []
+    for table in tables:
+        if (score := macro_auroc(*scores_and_labels(table)[:2])) is None:
+            raise UsageError(
+                f"{name.label}: the test cases have no class with both values",
+                "such a cell is never finished, so the file was changed",
+                "remove that result and run the suite again",
+            )
+        scores.append(score)
+    return scores
+
+
+def _misrecorded(side: str, found: Sequence[Found], scores: Sequence[float]) -> list[str]:
+    """Note results whose record has another score than their predictions give."""
+    return [
+        f"{side} records {recorded:.4f} for {one.record.key[:12]}, its predictions give {score:.4f}"
+        for one, score in zip(found, scores, strict=True)
+        if abs((recorded := (one.record.scores or {}).get(one.record.cell["primary"], score)) - score) > _ROUNDING
+    ]
+
+
+def _same_scores(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    return np.array_equal(scores_and_labels(a)[0], scores_and_labels(b)[0], equal_nan=True)

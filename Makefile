@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO := benchx-demo
 
-.PHONY: demo test test-slow lint install
+.PHONY: demo picture test test-slow lint install
 
 install: $(VENV)/.installed
 
@@ -19,6 +19,9 @@ demo: install
 	$(BIN)/benchx run --suite phantom --data-root $(DEMO)/data --store $(DEMO)/store \
 		--method imagenet-efficientnet-lite0 --method random-efficientnet-lite0 --method random-resnet50
 	$(BIN)/benchx leaderboard --suite phantom --store $(DEMO)/store --out $(DEMO)/leaderboard
+
+picture: demo
+	cp $(DEMO)/leaderboard/figures/tie-groups--classification--frozen.svg docs/phantom-board.svg
 
 test: install
 	$(BIN)/python -m pytest

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchx import __version__
-from benchx.cli import boards, comparing, data, methods, publishing
+from benchx.cli import boards, comparing, data, methods, publishing, reports
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -31,6 +31,7 @@ for name, group in (("data", data.app), ("methods", methods.app), ("store", stor
     app.add_typer(group, name=name)
 
 app.command()(boards.leaderboard)
+app.command()(reports.report)
 app.command()(comparing.compare)
 publishing.register(app)
 

@@ -6,8 +6,11 @@ import contextlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from statistics import fmean
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -30,8 +33,9 @@ from benchx.tasks.predictions import scores_and_labels
 from benchx.tasks.subgroups import read_groups
 from benchx.writing import write_whole
 
-VERSION = 1
-"""Raised by hand when an appraisal's numbers or form change; part of its name in the cache."""
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CODE = ("metrics", "statistics", "tasks", "reporting/appraisal.py", "reporting/board.py")
+"""What an appraisal's numbers and form come from; its digest is part of the name in the cache."""
 
 MakeDraws = Callable[[pd.DataFrame], Draws]
 """Makes or finds the bootstrap draws for the cases of a predictions table."""
@@ -88,13 +92,13 @@ def appraise(found: Sequence[Found], make_draws: MakeDraws, settings: dict[str, 
         StoreError: predictions are missing or truncated, hold other test cases than each other, or a score is NaN.
     """
     inputs = {
-        "version": VERSION,
+        "code": _code_digest(),
         "predictions": [digest_file(path) if path.is_file() else None for path in map(_predictions, found)],
         "details": [digest_json(one.record.details) for one in found],
         **settings,
     }
     cached = found[0].store.cache / "appraisals" / f"{digest_json(inputs)}.npz"
-    if cached.is_file():
+    with contextlib.suppress(OSError, EOFError, ValueError, KeyError, BadZipFile):  # damaged, so made again
         return _unpacked(cached.read_bytes())
     fresh = _appraise(found, make_draws)
     with contextlib.suppress(OSError):
@@ -108,7 +112,13 @@ def cases_digest(table: pd.DataFrame) -> str:
     return digest_lines([*named, *(str(value) for value in pd.util.hash_pandas_object(table[named], index=False))])
 
 
-def _predictions(found: Found) -> Any:
+@cache
+def _code_digest() -> str:
+    files = [file for part in _CODE for file in sorted((_PACKAGE / part).rglob("*.py")) or [_PACKAGE / part]]
+    return digest_json([digest_file(file) for file in files])
+
+
+def _predictions(found: Found) -> Path:
     return found.store.cells / found.record.key / PREDICTIONS
 
 

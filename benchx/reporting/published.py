@@ -11,9 +11,9 @@ from benchx.reporting.board import Origin, Published
 from benchx.resources import resource_dir
 
 COLUMNS = ("source", "origin", "dataset", "task", "adaptation", "fraction", "metric", "method", "value", "std")
-"""Columns of a file in `leaderboards/published`: `origin` is `paper` or `authors-code`; `adaptation` the kind of protocol,
-`frozen` or `finetune`; `value` and `std` are in the metric's own unit, `std` over seeds and empty where none is published;
-`method` is a card's name where there is one."""
+"""Columns of a file in `leaderboards/published`: `origin` is `paper` or `authors-code`; `adaptation` the kind of
+protocol, `frozen` or `finetune`; `value` and `std` are in the metric's own unit, `std` over seeds and empty where none
+is published; `method` is a card's name where there is one."""
 
 _ORIGINS: dict[str, Origin] = {"paper": "paper", "authors-code": "authors-code"}
 

@@ -76,7 +76,9 @@ def rules(board: Board) -> tuple[str, ...]:
         f"{percent(board.level)} t intervals whose variance is that of the test cases (bootstrap of the units named "
         f"with each dataset, {board.replicates} replicates) plus that between draws divided by their number (degrees "
         "of freedom by Cochran 1964). With one draw they cover the test cases only.",
-        "Two methods are compared on the same resampled test cases. The p values of all pairs are corrected by "
+        "Two methods are compared on the same resampled test cases and draw by draw where they share draws; the "
+        "variance between draws of a pair is moderated by that of the column's other methods (Smyth 2004). "
+        "The p values of all pairs are corrected by "
         f"{CORRECTIONS[board.correction]} {FAMILIES[board.family]}; 'different' is a corrected p of at most "
         f"{alpha:.2g}.",
         "Methods that share a letter are not told apart (compact letter display, Piepho 2004); sharing one does not "
@@ -91,8 +93,8 @@ def rules(board: Board) -> tuple[str, ...]:
         "its columns; the others are listed with what they lack and are not ranked. Nothing is filled in.",
         "Datasets from one source count once: the ranks of their columns are averaged to one block. Friedman's test, "
         "Iman and Davenport's correction (1980) and Nemenyi's critical difference (Demsar 2006) are over blocks.",
-        "IQM is the interquartile mean of a method's scores over blocks, with a stratified bootstrap interval "
-        "(Agarwal et al. 2021).",
+        "IQM is the interquartile mean, over blocks and draws, of the differences of a method's scores from their "
+        "column's mean, with a stratified bootstrap interval over draws (Agarwal et al. 2021).",
         *(
             ()
             if board.margin is None

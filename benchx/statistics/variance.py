@@ -44,6 +44,7 @@ class Components:
         draw_df: degrees of freedom of the variance between draws; None as above.
         between_variance: between draws as observed (or moderated), interaction included; None as above.
         interaction_variance: one draw's interaction of draw and test case, a part of the case variance; None as above.
+        prior_df: the part of draw_df that other methods lent, see `benchx.statistics.moderation`.
     """
 
     case_variance: float
@@ -53,6 +54,7 @@ class Components:
     draw_df: float | None
     between_variance: float | None
     interaction_variance: float | None
+    prior_df: float
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def with_draws(estimate: Estimate, draws: int) -> Estimate:
         estimate,
         case_variance=estimate.case_variance + interaction * (estimate.draws / draws - 1),
         draws=draws,
-        draw_df=estimate.draw_df * (draws - 1) / (estimate.draws - 1),
+        draw_df=(estimate.draw_df - estimate.prior_df) * (draws - 1) / (estimate.draws - 1) + estimate.prior_df,
     )
     return _inferred(components, estimate.value, estimate.level)
 
@@ -259,7 +261,7 @@ def _summed(
     """Join the variance of `replicated` [R] with those between draws; a side is scores [S] with replicates [S, R]."""
     rounding = _ROUNDING * largest
     case_variance = _variance(replicated, rounding)
-    components = Components(case_variance, clusters - 1.0, None, 1, None, None, None)
+    components = Components(case_variance, clusters - 1.0, None, 1, None, None, None, 0.0)
     repeated = [(scores, replicates) for scores, replicates in sides if len(scores) > 1]
     if repeated:
         counts = np.array([len(scores) for scores, _ in repeated])
@@ -278,6 +280,7 @@ def _summed(
             draw_df=float(parts.sum() ** 2 / (parts**2 / degrees).sum()) if parts.any() else float(degrees.min()),
             between_variance=float(draws * parts.sum()),
             interaction_variance=float(draws * (interaction / counts).sum()),
+            prior_df=prior.df if prior is not None else 0.0,
         )
     return _inferred(components, float(value) if abs(value) > rounding else 0.0, level)
 

@@ -126,6 +126,7 @@ def _estimate(value: float, se: float, draws: int, *, difference: bool = False) 
         case_variance=cases, case_df=799.0, draw_variance=between, draw_df=None if between is None else draws - 1.0,
         between_variance=None if between is None else 1.2 * between,
         interaction_variance=None if between is None else 0.2 * between,
+        prior_df=0.0,
     )  # fmt: skip
 
 

@@ -133,6 +133,14 @@ def test_a_second_build_takes_appraisals_from_the_cache(tmp_path, monkeypatch):
     assert board_of(store) == first
 
 
+def test_a_damaged_cache_is_made_again(tmp_path):
+    store = made_store(tmp_path, {"mrm": 1.5})
+    first = board_of(store)
+    for number, file in enumerate(sorted((store.cache / "appraisals").iterdir())):
+        file.write_bytes(file.read_bytes()[: 200 * number])
+    assert board_of(store) == first
+
+
 def test_edited_predictions_are_appraised_anew(tmp_path):
     store = made_store(tmp_path, {"mrm": 1.5, "gloria": 0.6})
     before = board_of(store)

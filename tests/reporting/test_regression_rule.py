@@ -24,6 +24,7 @@ def estimate(value, se, df=100.0):
         value=value, low=value - half, high=value + half, se=se, df=df, level=LEVEL, p_value=p,
         case_variance=se**2, case_df=df, draw_variance=None, draws=1, draw_df=None, between_variance=None,
         interaction_variance=None,
+        prior_df=0.0,
     )  # fmt: skip
 
 

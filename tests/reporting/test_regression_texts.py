@@ -39,6 +39,7 @@ def estimate(value, se=0.01, df=100.0):
         value=value, low=value - half, high=value + half, se=se, df=df, level=0.95,
         p_value=float(2 * stats.t.sf(abs(value) / se, df)), case_variance=se**2, case_df=df, draw_variance=None,
         draws=1, draw_df=None, between_variance=None, interaction_variance=None,
+        prior_df=0.0,
     )  # fmt: skip
 
 

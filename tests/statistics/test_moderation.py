@@ -10,7 +10,7 @@ import pytest
 from statsmodels.formula.api import ols
 
 from benchx.statistics.moderation import draw_prior
-from benchx.statistics.variance import difference_estimate
+from benchx.statistics.variance import difference_estimate, with_draws
 
 
 def test_twice_the_residual_mean_square_of_the_two_way_layout():
@@ -71,3 +71,14 @@ def test_one_unstable_method_among_ten_equal_ones_makes_no_family_error():
             found[name] += min(p) <= 0.05 / len(p)
     assert found["moderated"] / runs <= 0.06
     assert found["own"] / runs > 0.08
+
+
+def test_what_other_methods_lent_stays_with_more_draws():
+    rng = np.random.default_rng(5)
+    scores = rng.normal(size=(6, 3))
+    replicates = scores[..., None] + 0.1 * rng.normal(size=(6, 3, 40))
+    found = difference_estimate(
+        scores[0], replicates[0], scores[1], replicates[1], 100, paired_draws=True, prior=draw_prior(scores)
+    )
+    assert (found.draw_df, found.prior_df) == (5, 3)
+    assert with_draws(found, 6).draw_df == 8

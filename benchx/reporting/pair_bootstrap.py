@@ -1,0 +1,130 @@
+"""The bootstrap tests of a pair: percentile, BCa, and percentile within strata of the rarest classes.
+
+Each resamples the test cases' clusters and holds the draws fixed: it asks about these trained models on other patients.
+Its p value is one minus the largest level whose interval leaves out 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchx.reporting.pair_sides import ROUNDING, Pairing, PairTest, unvarying
+from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval
+from benchx.statistics.resampling import Draws, draw_clusters, leave_out
+
+_MOST_ALONE = 0.1
+"""Share of the clusters. One that is alone in its stratum is in every replicate once and adds no variance."""
+
+
+def percentile_test(pair: Pairing) -> PairTest:
+    """Return the percentile interval of the draw-averaged difference, and the p value that follows from it."""
+    replicates = _averaged(pair.a.replicates, pair.b.replicates)
+    basis = f"resamples {pair.units}, draws fixed; {len(replicates)} replicates"
+    return _bootstrapped("percentile", pair, replicates, lambda level: percentile_interval(replicates, level), basis)
+
+
+def bca_test(pair: Pairing) -> PairTest:
+    """Return the BCa interval of the draw-averaged difference, and the p value that follows from it."""
+    left_out = leave_out(pair.clusters)
+    jackknife = _replicated(pair, left_out)
+    if np.isfinite(jackknife).sum() < 2:
+        return PairTest("BCa", reason=f"a class has no value left without one {pair.unit}: no jackknife")
+    replicates = _averaged(pair.a.replicates, pair.b.replicates)
+    basis = f"as percentile, bias and skewness corrected; jackknife of {len(left_out.counts)}"
+    return _bootstrapped(
+        "BCa",
+        pair,
+        replicates,
+        lambda level: bca_interval(replicates, pair.estimate.value, jackknife, level),
+        basis,
+    )
+
+
+def stratified_test(pair: Pairing) -> PairTest:
+    """Return the percentile interval where the numbers of positive clusters of the rarest classes are held."""
+    name = "stratified percentile"
+    strata = _rare_strata(pair.labels, pair.clusters)
+    if not strata.columns:
+        alone = f"{strata.alone} of {pair.size} {pair.units} alone in their stratum"
+        return PairTest(name, reason=f"strata of even the rarest class leave {alone}")
+    draws = draw_clusters(
+        pair.clusters,
+        pair.a.replicates.shape[1],
+        pair.seed,
+        pair.labels[:, strata.columns],
+        stratified=True,
+    )
+    replicates = _replicated(pair, draws)
+    if lacking := int(np.isnan(replicates).sum()):
+        return PairTest(name, reason=f"{lacking} replicates lack a value of a class that makes no strata")
+    held = pair.classes[strata.columns[0]] if len(strata.columns) == 1 else f"{len(strata.columns)} rarest classes"
+    basis = f"as percentile, within strata by {held}; {strata.alone} {pair.units} alone in theirs"
+    return _bootstrapped(name, pair, replicates, lambda level: percentile_interval(replicates, level), basis)
+
+
+@dataclass(frozen=True)
+class _Strata:
+    """By which classes clusters are grouped, the rarest first; none where too many are alone all the same."""
+
+    columns: list[int]
+    alone: int
+
+
+def _rare_strata(labels: np.ndarray, clusters: Sequence[str]) -> _Strata:
+    """Choose as many of the rarest classes as leave at most a tenth of the clusters alone in their stratum."""
+    member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
+    held = np.zeros((int(member.max()) + 1, 2, labels.shape[1]), bool)
+    for value in (0, 1):
+        cases, columns = np.nonzero(labels == value)
+        held[member[cases], value, columns] = True
+    rarest = np.argsort(held.sum(axis=0).min(axis=0), kind="stable")
+    for count in range(len(rarest), 0, -1):
+        chosen = rarest[:count]
+        _, sizes = np.unique(held[:, :, chosen].reshape(len(held), -1), axis=0, return_counts=True)
+        alone = int((sizes == 1).sum())
+        if alone <= _MOST_ALONE * len(held):
+            return _Strata(chosen.tolist(), alone)
+    return _Strata([], alone)
+
+
+def _averaged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return a.mean(axis=0) - b.mean(axis=0)
+
+
+def _replicated(pair: Pairing, draws: Draws) -> np.ndarray:
+    """Return the draw-averaged difference of every replicate [R]."""
+    of_a, of_b = (
+        np.stack([macro_auroc_replicates(scores, pair.labels, draws) for scores in side.scores])
+        for side in (pair.a, pair.b)
+    )
+    return _averaged(of_a, of_b)
+
+
+def _bootstrapped(
+    name: str, pair: Pairing, replicates: np.ndarray, interval: Callable[[float], tuple[float, float]], basis: str
+) -> PairTest:
+    if np.ptp(replicates) <= ROUNDING:
+        return PairTest(name, reason=unvarying(pair))
+    low, high = interval(pair.estimate.level)
+    smallest = 2 / (len(replicates) + 1)
+    p_value = _inverted(interval, smallest)
+    return PairTest(name, pair.estimate.value, low, high, p_value, pair.size, smallest, basis)
+
+
+def _inverted(interval: Callable[[float], tuple[float, float]], smallest: float) -> float:
+    """Return 1 - the largest level whose interval leaves out 0, not below the smallest p value, by bisection."""
+
+    def leaves_out_zero(level: float) -> bool:
+        low, high = interval(level)
+        return low > 0 or high < 0
+
+    if leaves_out_zero(1 - smallest):
+        return smallest
+    outside, inside = 0.0, 1 - smallest
+    while inside - outside > smallest / 100:
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if leaves_out_zero(middle) else (outside, middle)
+    return 1 - outside

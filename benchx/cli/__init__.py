@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchx import __version__
-from benchx.cli import boards, comparing, data, methods, publishing, reports
+from benchx.cli import boards, comparing, data, methods, pairing, publishing, reports
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -32,6 +32,7 @@ for name, group in (("data", data.app), ("methods", methods.app), ("store", stor
 
 app.command()(boards.leaderboard)
 app.command()(reports.report)
+app.command()(pairing.pair)
 app.command()(comparing.compare)
 publishing.register(app)
 

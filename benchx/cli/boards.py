@@ -29,12 +29,15 @@ def leaderboard(
     json: Json = False,
 ) -> None:
     """Build the board of a suite from stored predictions: web page, Markdown, CSV, JSON, LaTeX and figures."""
-    from benchx.reporting.files import write_board
+    from benchx.reporting.files import check_folder, write_board
     from benchx.reporting.json_board import to_json
     from benchx.reporting.markdown import to_markdown
+    from benchx.suites import read_suite
 
+    folder = out_dir or store[0] / "leaderboards" / read_suite(suite).name
+    check_folder(folder)
     board = make_board(suite, store, correction=correction, family=family, margin=margin, baseline=baseline, quiet=json)
-    files = write_board(board, out_dir or store[0] / "leaderboards" / board.suite)
+    files = write_board(board, folder)
     if json:
         return print_json(out, to_json(board))
     out.print(to_markdown(board), highlight=False, markup=False, soft_wrap=True)
@@ -72,8 +75,13 @@ def make_board(
 
 def certified(card: Mapping[str, Any]) -> str | None:
     """Return the commit of the official code that a recorded card's outputs were compared with, or None."""
+    from pydantic import ValidationError
+
     from benchx.methods.cards.schema import Card
     from benchx.methods.certificates import certificate_of
 
-    found = certificate_of(Card.model_validate(card))
+    try:
+        found = certificate_of(Card.model_validate(card))
+    except ValidationError:  # recorded by another version, or by hand: not the card that was certified
+        return None
     return found.commit if found else None

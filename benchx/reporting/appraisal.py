@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,21 +20,32 @@ from scipy.special import expit
 from benchx.digests import digest_file, digest_json, digest_lines
 from benchx.errors import StoreError
 from benchx.metrics.calibration import Bin, calibration_scores, reliability
-from benchx.metrics.classification import macro_auroc, scorable
+from benchx.metrics.classification import classification_scores, scorable
 from benchx.reporting.board import Gap, OperatingPoint, Part
 from benchx.reporting.gathering import Found
 from benchx.results.store import PREDICTIONS
-from benchx.statistics.bootstrap import macro_auroc_replicates
+from benchx.statistics.auroc_kernel import auroc_replicates
+from benchx.statistics.case_error import holders
 from benchx.statistics.per_class import Scored, class_scores
 from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import subgroup_scores
+from benchx.statistics.variance import bounded
 from benchx.tasks.operating_points import operating_points
-from benchx.tasks.predictions import scores_and_labels
+from benchx.tasks.predictions import fault, scores_and_labels
 from benchx.tasks.subgroups import read_groups
 from benchx.writing import write_whole
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_CODE = ("metrics", "statistics", "tasks", "reporting/appraisal.py", "reporting/board.py")
+_CODE = (
+    "digests.py",
+    "metrics",
+    "statistics",
+    "tasks",
+    "reporting/appraisal.py",
+    "reporting/board.py",
+    "reporting/columns.py",
+    "reporting/gathering.py",
+)
 """What an appraisal's numbers and form come from; its digest is part of the name in the cache."""
 
 MakeDraws = Callable[[pd.DataFrame], Draws]
@@ -49,17 +60,17 @@ class Details:
         digest: sha256 of the test cases' ids, clusters and labels, by which cells on the same cases are known.
         cases, clusters: size of the test set.
         redrawn: replicates that lacked a value of a class at first.
-        calibration: `brier` and `ece`, means over classes and draws.
     """
 
     digest: str
     cases: int
     clusters: int
     redrawn: int
+    excluded: dict[str, str]
     classes: tuple[Part, ...]
     subgroups: tuple[Part, ...]
     gaps: tuple[Gap, ...]
-    calibration: dict[str, float]
+    secondary: dict[str, float]
     reliability: tuple[Bin, ...]
     operating_points: tuple[OperatingPoint, ...]
 
@@ -71,14 +82,20 @@ class Appraisal:
     Attributes:
         scores: float64 [S], the primary metric of every draw.
         replicates: float64 [S, R], of every draw on the same bootstrap replicates.
+        by_class: float64 [R, C], of every scorable class, averaged over draws.
+        held: int [C], the fewest clusters that hold a value of the class.
     """
 
     scores: np.ndarray
     replicates: np.ndarray
+    by_class: np.ndarray
+    held: np.ndarray
     details: Details
 
 
-def appraise(found: Sequence[Found], make_draws: MakeDraws, settings: dict[str, Any]) -> Appraisal:
+def appraise(
+    found: Sequence[Found], make_draws: MakeDraws, settings: Mapping[str, Any], level: float = 0.95
+) -> Appraisal:
     """Return the appraisal of a method's draws, from the cache where predictions, records and settings are the same.
 
     The cache lies in the store of the first draw; where that cannot be written, nothing is kept.
@@ -87,12 +104,16 @@ def appraise(found: Sequence[Found], make_draws: MakeDraws, settings: dict[str, 
         found: the draws of one method in one column, by seed.
         make_draws: called only when there is nothing in the cache.
         settings: what the draws depend on, JSON-able.
+        level: of the intervals of classes and subgroups.
 
     Raises:
-        StoreError: predictions are missing or truncated, hold other test cases than each other, or a score is NaN.
+        StoreError: predictions are missing or truncated, hold other test cases than each other, or are not as benchx
+            writes them.
     """
     inputs = {
         "code": _code_digest(),
+        "numpy": np.__version__,
+        "level": level,
         "predictions": [digest_file(path) if path.is_file() else None for path in map(_predictions, found)],
         "details": [digest_json(one.record.details) for one in found],
         **settings,
@@ -100,7 +121,7 @@ def appraise(found: Sequence[Found], make_draws: MakeDraws, settings: dict[str, 
     cached = found[0].store.cache / "appraisals" / f"{digest_json(inputs)}.npz"
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, BadZipFile):  # damaged, so made again
         return _unpacked(cached.read_bytes())
-    fresh = _appraise(found, make_draws)
+    fresh = _appraise(found, make_draws, level)
     with contextlib.suppress(OSError):
         write_whole(cached, _packed(fresh))
     return fresh
@@ -110,6 +131,9 @@ def cases_digest(table: pd.DataFrame) -> str:
     """Return the sha256 of a predictions table's cases: ids, clusters and labels, in the table's order."""
     named = [name for name in table.columns if name in ("sample", "cluster") or name.startswith("label:")]
     return digest_lines([*named, *(str(value) for value in pd.util.hash_pandas_object(table[named], index=False))])
+
+
+_ARRAYS = ("scores", "replicates", "by_class", "held")
 
 
 @cache
@@ -122,43 +146,77 @@ def _predictions(found: Found) -> Path:
     return found.store.cells / found.record.key / PREDICTIONS
 
 
-def _appraise(found: Sequence[Found], make_draws: MakeDraws) -> Appraisal:
-    tables = [one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found]
+def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Appraisal:
+    tables = [_read(one) for one in found]
     digests = [cases_digest(table) for table in tables]
     for one, digest in zip(found, digests, strict=True):
         if digest != digests[0]:
             raise other_cases(one)
     parsed = [scores_and_labels(table) for table in tables]
-    for one, (scores, labels, _) in zip(found, parsed, strict=True):
-        if np.isnan(scores[~np.isnan(labels)]).any():
-            raise StoreError(
-                f"the predictions of {one.record.key[:12]} hold scores that are NaN",
-                "no method of benchx writes such a score, so the file was changed",
-                f"remove {_predictions(one).parent} and run the suite again",
-            )
     per_draw: list[Scored] = [(scores, labels) for scores, labels, _ in parsed]
     classes = parsed[0][2]
     draws = make_draws(tables[0])
-    subgroups, gaps = _subgroups(tables[0], per_draw, draws)
+    subgroups, gaps = _subgroups(tables[0], per_draw, draws, classes, level)
+    scored = scorable(per_draw[0][1])
+    replicates = np.stack([auroc_replicates(*one, draws) for one in per_draw])
+    whole = [classification_scores(*one, classes) for one in per_draw]
     calibration = [calibration_scores(scores, labels, classes) for scores, labels in per_draw]
     details = Details(
         digest=digests[0],
         cases=len(tables[0]),
         clusters=draws.counts.shape[1],
         redrawn=draws.redrawn,
+        excluded=whole[0]["excluded_classes"],
         classes=tuple(
-            Part(one.name, one.positives, one.estimate, one.reason) for one in class_scores(per_draw, classes, draws)
+            Part(one.name, one.positives, one.estimate and bounded(one.estimate), one.reason)
+            for one in class_scores(per_draw, replicates, classes, draws, level)
         ),
         subgroups=subgroups,
         gaps=gaps,
-        calibration={name: fmean(one[name] for one in calibration) for name in ("brier", "ece")},
-        reliability=_reliability(per_draw),
+        secondary={
+            "macro_auprc": fmean(one["macro_auprc"] for one in whole),
+            **{name: fmean(one[name] for one in calibration) for name in ("brier", "ece")},
+        },
+        reliability=_reliability(per_draw[0], level),
         operating_points=_operating_points(
             [operating_points(table, one.record.details) for table, one in zip(tables, found, strict=True)]
         ),
     )
-    scores = np.array([macro_auroc(*scored) for scored in per_draw], np.float64)
-    return Appraisal(scores, np.stack([macro_auroc_replicates(*scored, draws) for scored in per_draw]), details)
+    return Appraisal(
+        scores=np.array([one["macro_auroc"] for one in whole], np.float64),
+        replicates=replicates[:, :, scored].mean(axis=2),
+        by_class=replicates[:, :, scored].mean(axis=0),
+        held=holders(per_draw[0][1][:, scored], draws.member),
+        details=details,
+    )
+
+
+def _read(found: Found) -> pd.DataFrame:
+    """Read a draw's predictions, cases in the order of their ids.
+
+    Raises:
+        StoreError: the file or the record's details are not as a classification task writes them.
+    """
+    table = found.store.predictions(found.record.key)
+    problem = fault(table) or _details_fault(found.record.details, set(table.get("fold", ())))
+    if problem:
+        raise StoreError(
+            f"the result {found.record.key[:12]} cannot be scored: {problem}",
+            "benchx writes no such result, so a file was changed",
+            f"remove {_predictions(found).parent} and run the suite again",
+        )
+    return table.sort_values("sample", ignore_index=True)
+
+
+def _details_fault(details: Mapping[str, Any], numbers: set[int]) -> str | None:
+    folds = details.get("folds")
+    if not isinstance(folds, list) or not all(isinstance(fold, dict) for fold in folds):
+        return "its record lists no folds"
+    if not numbers <= {fold.get("fold") for fold in folds}:
+        return "its predictions are of folds that its record does not list"
+    if not all(isinstance(fold.get("untrained_classes"), list) for fold in folds):
+        return "its record does not say which classes were untrained"
+    return None
 
 
 def other_cases(found: Found) -> StoreError:
@@ -171,23 +229,27 @@ def other_cases(found: Found) -> StoreError:
 
 
 def _subgroups(
-    table: pd.DataFrame, per_draw: Sequence[Scored], draws: Draws
+    table: pd.DataFrame, per_draw: Sequence[Scored], draws: Draws, classes: Sequence[str], level: float
 ) -> tuple[tuple[Part, ...], tuple[Gap, ...]]:
     parts: list[Part] = []
     gaps = []
     for attribute, groups in read_groups(table).items():
-        found = subgroup_scores(per_draw, groups, draws)
-        parts += [Part(f"{attribute}: {one.name}", one.cases, one.estimate, one.reason) for one in found.subgroups]
+        found = subgroup_scores(per_draw, groups, draws, level)
+        parts += [
+            Part(f"{attribute}: {one.name}", one.cases, one.estimate and bounded(one.estimate), one.reason)
+            for one in found.subgroups
+        ]
         if (gap := found.gap) is not None:
-            gaps.append(Gap(attribute, gap.best, gap.worst, gap.estimate, gap.p_value))
+            on = tuple(classes[index] for index in found.classes)
+            gaps.append(Gap(attribute, gap.best, gap.worst, gap.estimate, gap.p_value, on))
     return tuple(parts), tuple(gaps)
 
 
-def _reliability(per_draw: Sequence[Scored]) -> tuple[Bin, ...]:
-    """Return the reliability of all scorable classes and draws together."""
-    scored = scorable(per_draw[0][1])
-    probabilities = np.concatenate([expit(scores[:, scored].ravel()) for scores, _ in per_draw])
-    return reliability(probabilities, np.concatenate([labels[:, scored].ravel() for _, labels in per_draw]))
+def _reliability(first: Scored, level: float) -> tuple[Bin, ...]:
+    """Return the reliability of all scorable classes together, of the first draw: draws are not more cases."""
+    scores, labels = first
+    scored = scorable(labels)
+    return reliability(expit(scores[:, scored].ravel()), labels[:, scored].ravel(), level=level)
 
 
 def _operating_points(per_draw: Sequence[dict[str, dict[str, dict[str, Any]]]]) -> tuple[OperatingPoint, ...]:
@@ -213,11 +275,12 @@ def _operating_points(per_draw: Sequence[dict[str, dict[str, dict[str, Any]]]]) 
 def _packed(appraisal: Appraisal) -> bytes:
     buffer = io.BytesIO()
     details = np.frombuffer(TypeAdapter(Details).dump_json(appraisal.details), np.uint8)
-    np.savez(buffer, scores=appraisal.scores, replicates=appraisal.replicates, details=details)
+    arrays = {name: getattr(appraisal, name) for name in _ARRAYS}
+    np.savez(buffer, details=details, **arrays)
     return buffer.getvalue()
 
 
 def _unpacked(content: bytes) -> Appraisal:
     arrays = np.load(io.BytesIO(content), allow_pickle=False)
     details = TypeAdapter(Details).validate_json(arrays["details"].tobytes())
-    return Appraisal(arrays["scores"], arrays["replicates"], details)
+    return Appraisal(**{name: arrays[name] for name in _ARRAYS}, details=details)

@@ -66,6 +66,7 @@ class Gap:
     Attributes:
         attribute: `sex`, `age` or `view`.
         p_adjusted: by Holm over all pairs of the attribute's subgroups.
+        classes: those that every compared subgroup can be scored on; all its scores are means over these.
     """
 
     attribute: str
@@ -73,6 +74,7 @@ class Gap:
     low: str
     difference: Estimate
     p_adjusted: float
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,11 @@ class Row:
         planned_draws: how many the suite asks for.
         next_draw: half-width of the interval that one more draw would give; None where nothing is drawn, or
             one draw does not tell.
-        letters: compact letter display; methods that share a letter are not told apart.
+        letters: compact letter display; methods that share a letter are not told apart. Empty with one method.
         contaminated: what of this dataset the method's pretraining saw, in words; empty if nothing is known.
         certificate: commit of the official code that the method's outputs were compared with; None without one.
         secondary: other scores by name, means over draws: `macro_auprc`, `brier`, `ece`.
+        reliability: of the first draw, all classes together.
         untrained: classes that had no positive or no negative among the training cases of some draw.
         unreadable: images left out because they could not be read.
     """
@@ -245,7 +248,7 @@ class Place:
         best: probability of the best mean rank.
         iqm: interquartile mean over blocks of the difference of its scores from their column's mean over the
             methods compared, with iqm_low and iqm_high by stratified bootstrap over draws.
-        letters: methods that share one are not told apart by Nemenyi's test.
+        letters: methods that share one are not told apart by Nemenyi's test; empty with one block.
         wins, ties, losses: against every other method in every column, by the columns' corrected tests.
     """
 

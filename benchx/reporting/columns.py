@@ -21,10 +21,11 @@ from benchx.reporting.families import Scores, letters
 from benchx.reporting.gathering import Found, Gathered
 from benchx.reporting.published import published_for
 from benchx.results.record import Record
+from benchx.statistics.case_error import of_macro
 from benchx.statistics.discriminability import Discriminability, discriminability
 from benchx.statistics.ranking import bootstrap_ranks
 from benchx.statistics.resampling import Draws, draw_clusters
-from benchx.statistics.variance import mean_estimate, with_draws
+from benchx.statistics.variance import bounded, mean_estimate, with_draws
 from benchx.tasks.predictions import scores_and_labels
 
 Certify = Callable[[Mapping[str, Any]], str | None]
@@ -63,7 +64,7 @@ class DrawsByCases:
 
     def __init__(self, replicates: int) -> None:
         self._replicates = replicates
-        self._known: dict[str, Draws] = {}
+        self._known: dict[tuple[str, str], Draws] = {}
 
     def of(self, dataset: str, table: pd.DataFrame) -> Draws:
         """Return the draws for the cases of a predictions table; the stream of random numbers is the dataset's own.
@@ -71,8 +72,8 @@ class DrawsByCases:
         Raises:
             StoreError: the cases are of one cluster.
         """
-        digest = cases_digest(table)
-        if digest not in self._known:
+        key = dataset, cases_digest(table)
+        if key not in self._known:
             _, labels, _ = scores_and_labels(table)
             clusters = table["cluster"].astype(str).tolist()
             if len(set(clusters)) < 2:
@@ -82,10 +83,10 @@ class DrawsByCases:
                     "test on more patients",
                 )
             seed = int(fraction_of_hash("bootstrap", dataset) * 2**53)
-            self._known[digest] = draw_clusters(clusters, self._replicates, seed, labels)
+            self._known[key] = draw_clusters(clusters, self._replicates, seed, labels)
             for old in list(self._known)[: -self._KEPT]:
-                del self._known[old]
-        return self._known[digest]
+                self._known.pop(old, None)
+        return self._known[key]
 
 
 def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: float) -> Assessed:
@@ -98,7 +99,7 @@ def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: floa
     settings = {"replicates": replicates, "dataset": dataset}
 
     def one(found: Sequence[Found]) -> Appraisal:
-        return appraise(found, lambda table: draws.of(dataset, table), settings)
+        return appraise(found, lambda table: draws.of(dataset, table), settings, level)
 
     first, *others = gathered.by_method.values()
     appraised = [one(first)]
@@ -164,7 +165,7 @@ def build_column(assessed: Assessed, pairs: tuple[Pair, ...], level: float, cert
         unit=newest.unit or "image",
         cases=shared.cases,
         units=shared.clusters,
-        excluded=(_first_record(gathered).scores or {})["excluded_classes"],
+        excluded=shared.excluded,
         shared_units=newest.shared_units,
         redrawn=shared.redrawn,
         images=newest.images or "",
@@ -190,9 +191,18 @@ def dataset_family(dataset: str) -> str:
 
 
 def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:
-    estimate = mean_estimate(appraisal.scores, appraisal.replicates, appraisal.details.clusters, level)
-    names = tuple(draw_name(one.record.cell) for one in found)
-    return Scores(found[0].record.cell["method"], names, appraisal.scores, appraisal.replicates, estimate)
+    clusters = appraisal.details.clusters
+    error = of_macro(appraisal.by_class, appraisal.held, clusters)
+    return Scores(
+        method=found[0].record.cell["method"],
+        draws=tuple(draw_name(one.record.cell) for one in found),
+        scores=appraisal.scores,
+        replicates=appraisal.replicates,
+        by_class=appraisal.by_class,
+        held=appraisal.held,
+        clusters=clusters,
+        estimate=mean_estimate(appraisal.scores, appraisal.replicates, error, level),
+    )
 
 
 def _ranked(dataset: str, scores: Sequence[Scores], replicates: int) -> np.ndarray:
@@ -200,14 +210,18 @@ def _ranked(dataset: str, scores: Sequence[Scores], replicates: int) -> np.ndarr
 
     To each replicate of the test cases comes a normal deviate per draw times the draw's deviation from the method's
     mean, scaled to the draws' variance. Methods on the same draws get the same deviates, so what they share cancels.
+    A method with one draw where others have several is taken to vary between draws as they do on average.
     """
     rng = np.random.default_rng(int(fraction_of_hash("ranks", dataset) * 2**53))
     deviates = {
         name: rng.standard_normal(replicates) for name in sorted({name for one in scores for name in one.draws})
     }
+    known = [one.estimate.draw_variance for one in scores if one.estimate.draw_variance is not None]
     columns = []
     for one in scores:
         column, count = one.replicates.mean(axis=0), len(one.draws)
+        if one.estimate.draw_variance is None and known:
+            column = column + np.sqrt(fmean(known)) * rng.standard_normal(replicates)
         deviation = one.scores - one.scores.mean()
         spread = float((deviation**2).sum()) / (count - 1) if count > 1 else 0.0
         if spread > 0 and one.estimate.draw_variance:
@@ -235,7 +249,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
     card = records[0].card
     return Row(
         method=scores.method,
-        score=scores.estimate,
+        score=bounded(scores.estimate),
         draws=tuple(_draw(record, float(score)) for record, score in zip(records, scores.scores, strict=True)),
         planned_draws=gathered.planned,
         next_draw=_half_width(scores),
@@ -243,8 +257,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
         rank=rank,
         contaminated=seen_of(gathered.cell.dataset, card["exposure"]),
         certificate=certify(card),
-        secondary={"macro_auprc": fmean(record.scores["macro_auprc"] for record in records if record.scores)}
-        | details.calibration,
+        secondary=details.secondary,
         classes=details.classes,
         subgroups=details.subgroups,
         gaps=details.gaps,
@@ -278,7 +291,3 @@ def _draw(record: Record, score: float) -> Draw:
         wall_seconds=provenance.wall_seconds,
         peak_memory_bytes=provenance.peak_memory_bytes,
     )
-
-
-def _first_record(gathered: Gathered) -> Record:
-    return next(iter(gathered.by_method.values()))[0].record

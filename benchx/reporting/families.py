@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from benchx.reporting.board import Correction, Family, Pair
+from benchx.statistics.case_error import of_macro
 from benchx.statistics.letters import compact_letters
 from benchx.statistics.moderation import draw_prior
 from benchx.statistics.multiplicity import benjamini_hochberg, holm
@@ -25,6 +26,9 @@ class Scores:
         draws: their names.
         scores: [S], of every draw.
         replicates: [S, R], every draw on the same bootstrap replicates.
+        by_class: [R, C], every class, averaged over draws.
+        held: [C], the fewest clusters that hold a value of each class.
+        clusters: of the test set.
         estimate: of the mean over draws.
     """
 
@@ -32,6 +36,9 @@ class Scores:
     draws: tuple[str, ...]
     scores: np.ndarray
     replicates: np.ndarray
+    by_class: np.ndarray
+    held: np.ndarray
+    clusters: int
     estimate: Estimate
 
 
@@ -40,7 +47,7 @@ def same_draws(a: Scores, b: Scores) -> bool:
     return len(a.draws) > 1 and a.draws == b.draws
 
 
-def differences(methods: Sequence[Scores], clusters: int, level: float) -> list[tuple[str, str, Estimate]]:
+def differences(methods: Sequence[Scores], level: float) -> list[tuple[str, str, Estimate]]:
     """Return a minus b of every two methods, in the order given; the variance between shared draws is moderated."""
     priors = {
         draws: draw_prior(np.stack([one.scores for one in methods if one.draws == draws]))
@@ -53,7 +60,7 @@ def differences(methods: Sequence[Scores], clusters: int, level: float) -> list[
             a.replicates,
             b.scores,
             b.replicates,
-            clusters,
+            of_macro(a.by_class - b.by_class, a.held, a.clusters, "difference"),
             paired_draws=same_draws(a, b),
             prior=priors[a.draws],
             level=level,
@@ -95,7 +102,9 @@ def corrected(
 
 
 def letters(methods: Sequence[str], pairs: Sequence[Pair]) -> dict[str, str]:
-    """Return the compact letter display of a column's methods, given best first."""
+    """Return the compact letter display of a column's methods, given best first; no letter where nothing is tested."""
+    if not pairs:
+        return dict.fromkeys(methods, "")
     place = {method: index for index, method in enumerate(methods)}
     different = np.zeros((len(methods), len(methods)), bool)
     for pair in pairs:

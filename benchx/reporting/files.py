@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 from benchx.errors import UsageError
@@ -19,6 +20,22 @@ from benchx.writing import write_whole
 _OURS = re.compile(rf"({'|'.join(KINDS)})--[a-z0-9-]+\.(svg|png)")
 
 
+def check_folder(folder: Path) -> None:
+    """See that a board can be written into a folder, which is made, before one is built.
+
+    Raises:
+        UsageError: the folder is a file, or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", "a board is a folder of files", "give --out DIR")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
 def write_board(board: Board, folder: Path) -> list[Path]:
     """Write index.html, README.md, board.csv, board.json, table.tex and figures/, each whole or not at all.
 
@@ -30,8 +47,7 @@ def write_board(board: Board, folder: Path) -> list[Path]:
     Raises:
         UsageError: the folder is a file, or cannot be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file", "a board is a folder of files", "give --out DIR")
+    check_folder(folder)
     pictures = {name: save(figure) for name, figure in draw_figures(board).items()}
     contents = {
         "index.html": to_html(board).encode(),
@@ -49,7 +65,10 @@ def write_board(board: Board, folder: Path) -> list[Path]:
             if _OURS.fullmatch(stale.name) and f"figures/{stale.name}" not in contents:
                 stale.unlink()
     except OSError as error:
-        raise UsageError(
-            f"the board could not be written into {folder}", error.strerror or str(error), "give another --out DIR"
-        ) from error
+        raise _unwritable(folder, error) from error
     return [folder / name for name in contents]
+
+
+def _unwritable(folder: Path, error: OSError) -> UsageError:
+    why = error.strerror or str(error)
+    return UsageError(f"the board cannot be written into {folder}", why, "give another --out DIR")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchx.errors import UsageError, unknown_name
 from benchx.reporting.board import Board, Correction, Family, Method
-from benchx.reporting.columns import Certify, DrawsByCases, assess, build_column
+from benchx.reporting.columns import Assessed, Certify, DrawsByCases, assess, build_column
 from benchx.reporting.families import corrected, differences
 from benchx.reporting.gathering import Gathering, gather
 from benchx.reporting.standings import build_standings
@@ -49,6 +49,10 @@ def build_board(
         UsageError: the baseline is not on the board.
     """
     gathering = gather(suite, stores)
+    methods = _methods(gathering)
+    names = [method.name for method in methods]
+    if rules.baseline is not None and rules.baseline not in names:
+        raise unknown_name("method on this board:", rules.baseline, names)
     draws = DrawsByCases(rules.replicates)
     assessed = []
     for number, gathered in enumerate(gathering.columns):
@@ -56,19 +60,15 @@ def build_board(
         assessed.append(assess(gathered, draws, rules.replicates, rules.level))
     advance(len(gathering.columns), len(gathering.columns))
     pairs = corrected(
-        [differences(each.scores, each.shared.clusters, rules.level) for each in assessed],
+        [differences(each.scores, rules.level) for each in assessed],
         correction=rules.correction,
         family=rules.family,
         level=rules.level,
         margin=rules.margin,
     )
     columns = tuple(build_column(each, some, rules.level, certify) for each, some in zip(assessed, pairs, strict=True))
-    methods = _methods(gathering)
     standings = build_standings(columns, assessed, rules.level)
     ranked = [place.method for standing in standings for place in standing.places]
-    names = [method.name for method in methods]
-    if rules.baseline is not None and rules.baseline not in names:
-        raise unknown_name("method on this board:", rules.baseline, names)
     return Board(
         suite=suite.name,
         version=suite.version,
@@ -85,7 +85,7 @@ def build_board(
         columns=columns,
         standings=standings,
         empty=gathering.empty,
-        notes=gathering.notes,
+        notes=(*gathering.notes, *_misrecorded(assessed)),
     )
 
 
@@ -99,4 +99,16 @@ def _methods(gathering: Gathering) -> tuple[Method, ...]:
     return tuple(
         Method(name, record.card["title"], record.card["paper"], record.card["licence"], record.provenance.weights)
         for name, record in sorted(newest.items())
+    )
+
+
+def _misrecorded(assessed: Sequence[Assessed]) -> tuple[str, ...]:
+    """Note the results whose record has another score than their predictions give; the board shows the latter."""
+    return tuple(
+        f"{found.record.key[:12]} ({found.record.cell['method']}) records {recorded:.4f}, "
+        f"its predictions give {score:.4f}"
+        for each in assessed
+        for one in each.scores
+        for found, score in zip(each.gathered.by_method[one.method], one.scores, strict=True)
+        if abs((recorded := (found.record.scores or {}).get(found.record.cell["primary"], 0.0)) - score) > 1e-6
     )

@@ -205,7 +205,7 @@ def _subgroups(board: Board, method: str, naming: Naming) -> list[str]:
         if row is None or not row.gaps:
             return []
         found = [
-            f"{gap.attribute} {gap.high} above {gap.low} by "
+            f"{gap.attribute} {gap.high} above {gap.low} on {len(gap.classes)} of {len(row.classes)} classes by "
             f"{interval(gap.difference.value, gap.difference.low, gap.difference.high)}, {p_value(gap.p_adjusted)}"
             for gap in row.gaps
             if gap.p_adjusted <= alpha

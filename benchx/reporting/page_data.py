@@ -157,7 +157,7 @@ def _fine_print(
 ) -> list[Any]:
     gaps = [
         [strings(gap.attribute), strings(gap.high), strings(gap.low), *_interval(gap.difference, FINE),
-         _fine(gap.p_adjusted)]
+         _fine(gap.p_adjusted), len(gap.classes)]
         for gap in row.gaps
     ]  # fmt: skip
     bins = [

@@ -15,14 +15,15 @@ from benchx.reporting.pair_sides import ROUNDING, Pairing, PairTest, unvarying
 from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval
 from benchx.statistics.resampling import Draws, draw_clusters, leave_out
 
-_MOST_ALONE = 0.1
-"""Share of the clusters. One that is alone in its stratum is in every replicate once and adds no variance."""
+_LEAST_CLUSTERS = 10
+"""Per stratum, on average. A bootstrap within H strata of K clusters loses the share H / K of the variance, since a
+stratum of n clusters adds (n - 1) / n of its own (one that is alone is in every replicate once)."""
 
 
 def percentile_test(pair: Pairing) -> PairTest:
     """Return the percentile interval of the draw-averaged difference, and the p value that follows from it."""
     replicates = _averaged(pair.a.replicates, pair.b.replicates)
-    basis = f"resamples {pair.units}, draws fixed; {len(replicates)} replicates"
+    basis = f"resamples {pair.units}, draws fixed; {len(replicates)} replicates, smallest p {_smallest(replicates):.2g}"
     return _bootstrapped("percentile", pair, replicates, lambda level: percentile_interval(replicates, level), basis)
 
 
@@ -48,8 +49,7 @@ def stratified_test(pair: Pairing) -> PairTest:
     name = "stratified percentile"
     strata = _rare_strata(pair.labels, pair.clusters)
     if not strata.columns:
-        alone = f"{strata.alone} of {pair.size} {pair.units} alone in their stratum"
-        return PairTest(name, reason=f"strata of even the rarest class leave {alone}")
+        return PairTest(name, reason=f"{pair.size} {pair.units} are too few for strata by even the rarest class")
     draws = draw_clusters(
         pair.clusters,
         pair.a.replicates.shape[1],
@@ -60,34 +60,32 @@ def stratified_test(pair: Pairing) -> PairTest:
     replicates = _replicated(pair, draws)
     if lacking := int(np.isnan(replicates).sum()):
         return PairTest(name, reason=f"{lacking} replicates lack a value of a class that makes no strata")
-    held = pair.classes[strata.columns[0]] if len(strata.columns) == 1 else f"{len(strata.columns)} rarest classes"
-    basis = f"as percentile, within strata by {held}; {strata.alone} {pair.units} alone in theirs"
+    held = pair.classes[strata.columns[0]] if len(strata.columns) == 1 else f"the {len(strata.columns)} rarest classes"
+    basis = f"as percentile, within {strata.count} strata by {held}"
     return _bootstrapped(name, pair, replicates, lambda level: percentile_interval(replicates, level), basis)
 
 
 @dataclass(frozen=True)
 class _Strata:
-    """By which classes clusters are grouped, the rarest first; none where too many are alone all the same."""
+    """By which classes clusters are grouped, the rarest first, and into how many groups."""
 
     columns: list[int]
-    alone: int
+    count: int
 
 
 def _rare_strata(labels: np.ndarray, clusters: Sequence[str]) -> _Strata:
-    """Choose as many of the rarest classes as leave at most a tenth of the clusters alone in their stratum."""
+    """Choose as many of the rarest classes as leave ten clusters a stratum on average; none where one leaves fewer."""
     member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
     held = np.zeros((int(member.max()) + 1, 2, labels.shape[1]), bool)
     for value in (0, 1):
         cases, columns = np.nonzero(labels == value)
         held[member[cases], value, columns] = True
     rarest = np.argsort(held.sum(axis=0).min(axis=0), kind="stable")
-    for count in range(len(rarest), 0, -1):
-        chosen = rarest[:count]
-        _, sizes = np.unique(held[:, :, chosen].reshape(len(held), -1), axis=0, return_counts=True)
-        alone = int((sizes == 1).sum())
-        if alone <= _MOST_ALONE * len(held):
-            return _Strata(chosen.tolist(), alone)
-    return _Strata([], alone)
+    for chosen in (rarest[:count] for count in range(len(rarest), 0, -1)):
+        strata = len(np.unique(held[:, :, chosen].reshape(len(held), -1), axis=0))
+        if strata * _LEAST_CLUSTERS <= len(held):
+            return _Strata(chosen.tolist(), strata)
+    return _Strata([], 0)
 
 
 def _averaged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -109,9 +107,13 @@ def _bootstrapped(
     if np.ptp(replicates) <= ROUNDING:
         return PairTest(name, reason=unvarying(pair))
     low, high = interval(pair.estimate.level)
-    smallest = 2 / (len(replicates) + 1)
+    smallest = _smallest(replicates)
     p_value = _inverted(interval, smallest)
     return PairTest(name, pair.estimate.value, low, high, p_value, pair.size, smallest, basis)
+
+
+def _smallest(replicates: np.ndarray) -> float:
+    return 2 / (len(replicates) + 1)
 
 
 def _inverted(interval: Callable[[float], tuple[float, float]], smallest: float) -> float:

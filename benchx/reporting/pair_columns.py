@@ -6,22 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from benchx.datasets.samples import UNITS
-from benchx.digests import fraction_of_hash
 from benchx.errors import StoreError, UsageError, unknown_name
-from benchx.metrics.classification import scorable
 from benchx.reporting.board import column_name
 from benchx.reporting.columns import DrawsByCases, assess
-from benchx.reporting.families import Scores, differences
-from benchx.reporting.gathering import Found, Gathered, Gathering, gather
+from benchx.reporting.gathering import Gathered, Gathering, gather
 from benchx.reporting.leaderboard import Rules
-from benchx.reporting.pair_sides import Pairing, PairTest, Side
+from benchx.reporting.pair_sides import PairTest, make_pairing
 from benchx.reporting.pair_tests import TESTS, equivalence_test
 from benchx.results.store import Store
 from benchx.suites import Suite
-from benchx.tasks.predictions import scores_and_labels
 
 
 @dataclass(frozen=True)
@@ -109,10 +102,13 @@ def compare_pair(
     gathering = gather(suite, stores)
     columns = [one for one in gathering.columns if not datasets or one.cell.dataset in datasets]
     _check_known(gathering, (a, b))
-    both = [one for one in columns if a in one.by_method and b in one.by_method]
-    left_out = tuple(f"{_name(one)}: {_why(one, (a, b))}" for one in columns if one not in both)
+    both = [one for one in columns if not _lacking(one, (a, b))]
+    left_out = (
+        *(f"{_name(one)}: {_why(one, (a, b))}" for one in columns if _lacking(one, (a, b))),
+        *(one for one in gathering.empty if not datasets or one.split(" / ")[0] in datasets),
+    )
     if not both:
-        why = "; ".join(left_out) or f"no result on {', '.join(datasets)}"
+        why = "; ".join(left_out)
         has = " and ".join(f"'{name}' has {_columns_of(columns, name)}" for name in (a, b))
         raise StoreError(
             f"'{a}' and '{b}' have no column of suite '{suite.name}' in common",
@@ -146,9 +142,12 @@ def _name(gathered: Gathered) -> str:
     return column_name(*gathered.cell.column)
 
 
+def _lacking(gathered: Gathered, names: Sequence[str]) -> list[str]:
+    return [name for name in names if name not in gathered.by_method]
+
+
 def _why(gathered: Gathered, names: Sequence[str]) -> str:
-    lacking = [name for name in names if name not in gathered.by_method]
-    return ", ".join(f"{name} {gathered.absent.get(name, 'not run')}" for name in lacking)
+    return ", ".join(f"{name}: {gathered.absent.get(name, 'not run')}" for name in _lacking(gathered, names))
 
 
 def _columns_of(columns: Sequence[Gathered], method: str) -> str:
@@ -159,32 +158,7 @@ def _column(
     gathered: Gathered, a: str, b: str, draws: DrawsByCases, rules: Rules, count: Callable[[], None]
 ) -> PairColumn:
     assessed = assess(gathered, draws, rules.replicates, rules.level)
-    by_method = {one.method: one for one in assessed.scores}
-    # The pair first, so that the first of all differences is theirs.
-    ordered = [by_method[a], by_method[b], *(one for one in assessed.scores if one.method not in (a, b))]
-    alpha = 1 - rules.level
-    clusters = assessed.shared.clusters
-    (_, _, estimate), (_, _, narrower) = (
-        differences(ordered, clusters, level)[0] for level in (rules.level, 1 - 2 * alpha)
-    )
-    side_a, side_b = (_side(gathered.by_method[name], by_method[name]) for name in (a, b))
-    table = side_a.tables[0]
-    _, labels, classes = scores_and_labels(table)
-    places = np.flatnonzero(scorable(labels))
-    unit = gathered.newest.unit or "image"
-    pair = Pairing(
-        a=side_a,
-        b=side_b,
-        labels=labels[:, places],
-        classes=tuple(classes[place] for place in places),
-        places=places,
-        clusters=tuple(table["cluster"].astype(str)),
-        unit=unit,
-        units=UNITS[unit],
-        estimate=estimate,
-        narrower=narrower,
-        seed=int(fraction_of_hash("pair", gathered.cell.dataset) * 2**53),
-    )
+    pair = make_pairing(assessed, a, b, rules.level)
     tests = []
     for test in TESTS:
         tests.append(test(pair))
@@ -199,26 +173,12 @@ def _column(
         protocol=cell.protocol,
         fraction=cell.fraction,
         metric=cell.primary,
-        a=by_method[a].estimate.value,
-        b=by_method[b].estimate.value,
-        a_draws=side_a.draws,
-        b_draws=side_b.draws,
+        a=pair.a.value,
+        b=pair.b.value,
+        a_draws=pair.a.draws,
+        b_draws=pair.b.draws,
         unit=pair.units,
-        units=clusters,
-        cases=len(labels),
+        units=pair.size,
+        cases=len(pair.labels),
         tests=tuple(tests),
-    )
-
-
-def _side(found: Sequence[Found], scores: Scores) -> Side:
-    """Read a method's predictions again, in the order of the cases that `assess` has checked."""
-    tables = tuple(one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found)
-    parsed = [scores_and_labels(table) for table in tables]
-    places = scorable(parsed[0][1])
-    return Side(
-        draws=scores.draws,
-        tables=tables,
-        details=tuple(one.record.details for one in found),
-        scores=np.stack([logits[:, places] for logits, _, _ in parsed]),
-        replicates=scores.replicates,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from benchx.datasets.samples import UNITS
+from benchx.digests import fraction_of_hash
+from benchx.metrics.classification import scorable
+from benchx.reporting.columns import Assessed
+from benchx.reporting.families import Scores, differences
+from benchx.reporting.gathering import Found
 from benchx.statistics.variance import Estimate
+from benchx.tasks.predictions import scores_and_labels
 
 ROUNDING = 1e-12
 """Differences of scores that vary by less do not vary."""
@@ -46,13 +53,15 @@ class Side:
     """One of the two methods.
 
     Attributes:
-        draws: names.
+        value: the metric, averaged over draws.
+        draws: their names.
         tables: the predictions of every draw, cases in one order.
         details: of every draw's record.
         scores: [S, N, C], of the scorable classes.
         replicates: [S, R], the metric of every draw on the board's bootstrap replicates.
     """
 
+    value: float
     draws: tuple[str, ...]
     tables: tuple[pd.DataFrame, ...]
     details: tuple[Mapping[str, Any], ...]
@@ -93,12 +102,57 @@ class Pairing:
         return len(set(self.clusters))
 
 
+def make_pairing(assessed: Assessed, a: str, b: str, level: float) -> Pairing:
+    """Take two methods out of a column; its other methods say how much draws vary, as on a board.
+
+    Raises:
+        StoreError: predictions cannot be read.
+    """
+    gathered = assessed.gathered
+    by_method = {one.method: one for one in assessed.scores}
+    # The pair stands first, so that the first of all differences is theirs.
+    ordered = [by_method[a], by_method[b], *(one for one in assessed.scores if one.method not in (a, b))]
+    (_, _, estimate), (_, _, narrower) = (differences(ordered, one)[0] for one in (level, 2 * level - 1))
+    side_a, side_b = (_side(gathered.by_method[name], by_method[name]) for name in (a, b))
+    table = side_a.tables[0]
+    _, labels, classes = scores_and_labels(table)
+    places = np.flatnonzero(scorable(labels))
+    unit = gathered.newest.unit or "image"
+    return Pairing(
+        a=side_a,
+        b=side_b,
+        labels=labels[:, places],
+        classes=tuple(classes[place] for place in places),
+        places=places,
+        clusters=tuple(table["cluster"].astype(str)),
+        unit=unit,
+        units=UNITS[unit],
+        estimate=estimate,
+        narrower=narrower,
+        seed=int(fraction_of_hash("pair", gathered.cell.dataset) * 2**53),
+    )
+
+
+def _side(found: Sequence[Found], scores: Scores) -> Side:
+    """Read a method's predictions, which were checked when the column was assessed."""
+    tables = tuple(one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found)
+    parsed = [scores_and_labels(table) for table in tables]
+    return Side(
+        value=scores.estimate.value,
+        draws=scores.draws,
+        tables=tables,
+        details=tuple(one.record.details for one in found),
+        scores=np.stack([logits[:, scorable(labels)] for logits, labels, _ in parsed]),
+        replicates=scores.replicates,
+    )
+
+
 def unvarying(pair: Pairing) -> str:
     """Say why a difference has no variance."""
     if all(_constant(side.scores, pair.labels) for side in (pair.a, pair.b)):
         return "constant predictions"
-    first = _ranked(pair.a.scores[:1], pair.labels)
-    if all((_ranked(side.scores, pair.labels) == first).all() for side in (pair.a, pair.b)):
+    ranks_a, ranks_b = (_ranked(side.scores, pair.labels) for side in (pair.a, pair.b))
+    if np.array_equal(ranks_a, ranks_b):
         return "both methods rank all cases alike"
     return f"the difference does not vary over {pair.units}"
 

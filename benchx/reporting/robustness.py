@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import comb
 from statistics import fmean
-from typing import Any
 
 import numpy as np
 
 from benchx.reporting.board import Column, Row, Scenario
 from benchx.reporting.columns import Assessed
+from benchx.results.record import Record
 from benchx.statistics.aggregation import block_order
 from benchx.statistics.ranking import ranks
 
@@ -40,7 +40,7 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
     for draw in _draws(columns):
         found.append(_scenario("one draw", f"draw {draw} alone", columns, methods, _of_draw(draw)))
     records = {
-        (column.name, method): [one.record.details for one in draws]
+        (column.name, method): [one.record for one in draws]
         for column, each in zip(columns, assessed, strict=True)
         for method, draws in each.gathered.by_method.items()
     }
@@ -54,14 +54,18 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
     return tuple(one for one in found if one is not None)
 
 
-def expected_score(validation: Sequence[float | None], test: Sequence[float | None], budget: int) -> float | None:
+def expected_score(
+    validation: Sequence[float | None], test: Sequence[float | None], strengths: Sequence[float], budget: int
+) -> float | None:
     """Return the mean test score of the trial that validation chooses among `budget` random ones of all.
 
     The idea of Dodge et al. (EMNLP 2019), without replacement and exact: the k-th best of n trials on validation is
-    chosen if it is among the drawn and no better one is. Of equal validation scores the first wins.
+    chosen if it is among the drawn and no better one is. Of equal validation scores the strongest is taken, as the
+    search itself does.
 
     Args:
         validation, test: scores of the n trials; a trial without a validation score ranks last.
+        strengths: of the trials.
 
     Returns:
         None where a test score is unknown, or there are fewer trials than the budget.
@@ -69,7 +73,8 @@ def expected_score(validation: Sequence[float | None], test: Sequence[float | No
     trials = len(test)
     if len(validation) != trials or trials < budget or any(score is None for score in test):
         return None
-    order = sorted(range(trials), key=lambda i: -float("inf") if (v := validation[i]) is None else v, reverse=True)
+    scores = [-1.0 if score is None else score for score in validation]
+    order = sorted(range(trials), key=lambda trial: (scores[trial], strengths[trial]), reverse=True)
     chance = [comb(trials - 1 - place, budget - 1) / comb(trials, budget) for place in range(trials)]
     return sum(p * float(test[i] or 0.0) for p, i in zip(chance, order, strict=True))
 
@@ -106,12 +111,16 @@ def _of_draw(name: str) -> Score:
     return score
 
 
-def _with_budget(records: dict[tuple[str, str], list[dict[str, Any]]], budget: int) -> Score:
+def _with_budget(records: dict[tuple[str, str], list[Record]], budget: int) -> Score:
     """Return the score with a smaller search: a mean over folds and draws of what it would have chosen."""
 
     def score(column: Column, row: Row) -> float | None:
-        folds = [fold for details in records[column.name, row.method] for fold in details["folds"]]
-        found = [expected_score(f.get("selection_curve", ()), f.get("trial_scores", ()), budget) for f in folds]
+        found = [
+            expected_score(fold.get("selection_curve", ()), fold.get("trial_scores", ()), strengths, budget)
+            for record in records[column.name, row.method]
+            for strengths in (record.cell["settings"]["protocol"].get("strengths", ()),)
+            for fold in record.details["folds"]
+        ]
         return None if not found or None in found else fmean(value for value in found if value is not None)
 
     return score

@@ -88,18 +88,18 @@ def _places(
     assessed: Sequence[Assessed],
     by_method: Sequence[Mapping[str, Scores]],
     kept: Sequence[str],
-    families: Sequence[str],
+    families: list[str],
     order: np.ndarray,
     level: float,
 ) -> tuple[tuple[Place, ...], tuple[tuple[str, ...], ...], float]:
     """Return the methods' places, best first, the groups that Nemenyi's test joins, and the bound on false wins."""
     alpha, mean_ranks = 1 - level, order.mean(axis=0)
-    different, groups = np.zeros((len(kept), len(kept)), bool), []
+    best_first = np.argsort(mean_ranks, kind="stable")
+    shown, groups = dict.fromkeys(kept, ""), []
     if len(order) > 1:
         different = nemenyi(mean_ranks, len(order)) <= alpha
+        shown = compact_letters([kept[i] for i in best_first], different[np.ix_(best_first, best_first)])
         groups = cliques(mean_ranks, critical_difference(len(kept), len(order), alpha))
-    best_first = np.argsort(mean_ranks, kind="stable")
-    shown = compact_letters([kept[i] for i in best_first], different[np.ix_(best_first, best_first)])
     replicated = _replicated(assessed, kept, families)
     best = bootstrap_ranks(-replicated, level).best
     low, high = np.quantile(replicated, [alpha / 2, 1 - alpha / 2], axis=0)
@@ -125,7 +125,7 @@ def _places(
     return places, tuple(tuple(kept[i] for i in group) for group in groups), counts.expected_false
 
 
-def _replicated(assessed: Sequence[Assessed], kept: Sequence[str], families: Sequence[str]) -> np.ndarray:
+def _replicated(assessed: Sequence[Assessed], kept: Sequence[str], families: list[str]) -> np.ndarray:
     """Return the mean ranks [R, M] over bootstrap replicates of every column's test cases and draws."""
     ranked = []
     for each in assessed:
@@ -141,7 +141,7 @@ def _friedman(order: np.ndarray) -> Friedman:
     return Friedman(found.chi2, found.chi2_p, found.f if np.isfinite(found.f) else None, found.f_p)
 
 
-def _centred(by_method: Sequence[Mapping[str, Scores]], kept: Sequence[str], families: Sequence[str]) -> np.ndarray:
+def _centred(by_method: Sequence[Mapping[str, Scores]], kept: Sequence[str], families: list[str]) -> np.ndarray:
     """Return the methods' scores [B, M] as differences from their columns' means, averaged within every block."""
     scores = np.array([[some[method].estimate.value for method in kept] for some in by_method])
     centred = scores - scores.mean(axis=1, keepdims=True)
@@ -183,9 +183,8 @@ def _counts(columns: Sequence[Column], kept: Sequence[str], alpha: float) -> Win
 
 
 def _iqm(
-    by_method: Sequence[Mapping[str, Scores]], method: str, kept: Sequence[str], families: Sequence[str], level: float
+    by_method: Sequence[Mapping[str, Scores]], method: str, kept: Sequence[str], families: list[str], level: float
 ) -> Aggregate:
-    """Aggregate a method's scores as differences from their columns' means, so that columns compare."""
+    """Aggregate a method's scores as differences from their columns' means; the columns of a block share its weight."""
     centred = [some[method].scores - np.mean([some[m].estimate.value for m in kept]) for some in by_method]
-    blocks = [np.concatenate([centred[i] for i in block]) for block in family_blocks(families)]
-    return stratified_iqm(blocks, level=level)
+    return stratified_iqm(centred, [1 / families.count(family) for family in families], level=level)

@@ -80,7 +80,8 @@ def rules(board: Board) -> tuple[str, ...]:
         "variance between draws of a pair is moderated by that of the column's other methods (Smyth 2004). "
         "The p values of all pairs are corrected by "
         f"{CORRECTIONS[board.correction]} {FAMILIES[board.family]}; 'different' is a corrected p of at most "
-        f"{alpha:.2g}.",
+        f"{alpha:.2g}. "
+        "Intervals of differences, and equivalence, are each by themselves and not corrected.",
         "Methods that share a letter are not told apart (compact letter display, Piepho 2004); sharing one does not "
         "show that they are equal.",
         "A test set separates the methods (●) if the spread of their scores exceeds its noise (F test at 5 %) and "

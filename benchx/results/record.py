@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 SCHEMA_VERSION = 1
 
 State = Literal["done", "not-applicable", "failed", "data-missing", "weights-missing"]
 UNFINISHED: tuple[State, ...] = ("failed", "data-missing", "weights-missing")
 """States that the next run of the cell replaces."""
+
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Provenance(BaseModel):
@@ -59,8 +63,33 @@ class Provenance(BaseModel):
     device: str
     threads: int
     created: str
-    wall_seconds: float
-    peak_memory_bytes: int
+    wall_seconds: float = Field(ge=0, allow_inf_nan=False)
+    peak_memory_bytes: int = Field(ge=0)
+
+    @field_validator("created")
+    @classmethod
+    def _is_a_time(cls, value: str) -> str:
+        if datetime.fromisoformat(value).tzinfo is None:
+            raise ValueError("the time has no zone")
+        return value
+
+
+class RecordedCell(BaseModel):
+    """What a record's `cell` holds, see `benchx.planning.Cell`; checked when a record is read."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    suite: str
+    suite_version: int
+    method: str
+    dataset: str
+    task: str
+    protocol: str
+    split: str
+    fraction: float = Field(gt=0, le=1)
+    seed: int | None
+    primary: str
+    settings: dict[str, Any]
 
 
 class Record(BaseModel):
@@ -79,12 +108,18 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
-    key: str
+    key: Sha256
     state: State
     cell: dict[str, Any]
-    cell_digest: str
+    cell_digest: Sha256
     reason: str | None = None
     scores: dict[str, Any] | None = None
     details: dict[str, Any] = Field(default_factory=dict)
     card: dict[str, Any]
     provenance: Provenance
+
+    @field_validator("cell")
+    @classmethod
+    def _is_a_cell(cls, value: dict[str, Any]) -> dict[str, Any]:
+        RecordedCell.model_validate(value)
+        return value

@@ -201,14 +201,19 @@ def _read(folder: Path) -> Record | None:
         path = folder.with_name(f".{folder.name}.old") / RECORD
     if not path.is_file():
         return None
+    todo = f"remove the folder {folder} and run the suite again"
     try:
-        return Record.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        raise StoreError(
-            f"{path} is not a readable record",
-            str(error).splitlines()[0],
-            f"remove the folder {folder} and run the suite again",
-        ) from error
+        record = Record.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{path} is not a readable record", f"{where}: {first['msg']}", todo) from error
+    except OSError as error:
+        raise StoreError(f"{path} is not a readable record", error.strerror or str(error), todo) from error
+    name = record.cell_digest if record.state in UNFINISHED else record.key
+    if folder.name != name:
+        raise StoreError(f"{path} is the record of {name[:12]}", "a result's folder has its key as its name", todo)
+    return record
 
 
 def _size(path: Path) -> int:

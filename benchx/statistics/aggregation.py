@@ -7,9 +7,8 @@ form one block and count once (`block_ranks`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import lcm
 
 import numpy as np
 
@@ -56,8 +55,14 @@ class WinTieLoss:
     expected_false: float
 
 
-def interquartile_mean(values: np.ndarray) -> np.ndarray:
-    """Return the mean [...] of the middle half of values [..., n] (Agarwal et al. 2021): n // 4 leave at each end.
+def interquartile_mean(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return the mean [...] of the middle half of values [..., n] (Agarwal et al. 2021).
+
+    A quarter of the weight leaves at each end, a value that straddles the border in part.
+
+    Args:
+        values: [..., n].
+        weights: [n], non-negative, of any sum; None means 1 each.
 
     Raises:
         ValueError: no value, or a NaN.
@@ -67,55 +72,48 @@ def interquartile_mean(values: np.ndarray) -> np.ndarray:
         raise ValueError("an interquartile mean needs one value or more")
     if np.isnan(values).any():
         raise ValueError("a value is NaN")
-    size = values.shape[-1]
-    return np.sort(values, axis=-1)[..., size // 4 : size - size // 4].mean(axis=-1)
+    shares = np.ones(values.shape[-1]) if weights is None else np.asarray(weights, dtype=float)
+    order = values.argsort(axis=-1)
+    reached = (shares / shares.sum())[order].cumsum(axis=-1)
+    inside = np.diff(np.clip(reached, 0.25, 0.75), axis=-1, prepend=0.25)
+    return (np.take_along_axis(values, order, axis=-1) * inside).sum(axis=-1) / 0.5
 
 
-def stratified_bootstrap(
-    scores: Sequence[np.ndarray],
-    statistic: Callable[[np.ndarray], np.ndarray],
-    replicates: int,
-    seed: int,
+def stratified_iqm(
+    strata: Sequence[np.ndarray],
+    weights: Sequence[float],
+    replicates: int = 10_000,
+    seed: int = 0,
     level: float = 0.95,
 ) -> Aggregate:
-    """Return a statistic over all runs of all datasets, runs drawn again within each dataset (Agarwal et al. 2021).
+    """Return one method's interquartile mean over columns and draws, draws drawn again within each column.
 
-    The datasets stay as they are, so the interval holds the runs' part of the uncertainty only. Every dataset weighs
-    the
-    same: where datasets have different numbers of runs, runs are repeated up to the least common multiple. With 3 to
-    5 runs a percentile interval is too narrow; a dataset with one run adds no width.
+    The stratified bootstrap of Agarwal et al. (2021). The columns stay as they are, so the interval holds the draws'
+    part of the uncertainty only. With 3 to 5 draws a percentile interval is too narrow; a column with one draw adds no
+    width. Scores must be comparable between columns: of raw scores the easiest and the hardest datasets are trimmed
+    rather than the unusual draws. A board gives each score's difference from its column's mean over the methods
+    compared.
 
     Args:
-        scores: per dataset the scores [S_b] of one method's runs, on one common scale.
-        statistic: of values [..., n], over the last axis.
+        strata: per column the scores [S] of one method's draws, on one common scale.
+        weights: of the columns, positive; the draws of a column share its weight.
         replicates: R.
         seed: of the draws.
         level: share of the replicates inside the interval.
 
     Raises:
-        ValueError: no dataset, a dataset without a run, or a NaN.
+        ValueError: no column, a column without a draw or a weight, or a NaN.
     """
-    runs = [np.asarray(block, dtype=float) for block in scores]
-    if not runs or any(block.ndim != 1 or len(block) == 0 for block in runs):
-        raise ValueError("every dataset needs one run or more, and there must be a dataset")
-    if any(np.isnan(block).any() for block in runs):
-        raise ValueError("a score is NaN")
+    runs = [np.asarray(stratum, dtype=float) for stratum in strata]
+    if not runs or any(run.ndim != 1 or len(run) == 0 for run in runs):
+        raise ValueError("every column needs one draw or more, and there must be a column")
+    if len(weights) != len(runs) or not all(weight > 0 for weight in weights):
+        raise ValueError(f"{len(runs)} columns need a positive weight each")
     rng = np.random.default_rng(seed)
-    drawn = [block[rng.integers(0, len(block), (replicates, len(block)))] for block in runs]
-    values = statistic(_balanced(drawn))
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Aggregate(float(statistic(_balanced(runs))), float(low), float(high), level)
-
-
-def stratified_iqm(
-    scores: Sequence[np.ndarray], replicates: int = 10_000, seed: int = 0, level: float = 0.95
-) -> Aggregate:
-    """Return one method's interquartile mean over datasets and runs; arguments and errors as `stratified_bootstrap`.
-
-    Scores must be comparable between datasets: of raw scores, the easiest and the hardest datasets are trimmed rather
-    than the unusual runs. A board gives each score's difference from its dataset's mean over the methods compared.
-    """
-    return stratified_bootstrap(scores, interquartile_mean, replicates, seed, level)
+    shares = np.concatenate([np.full(len(run), weight / len(run)) for run, weight in zip(runs, weights, strict=True)])
+    drawn = np.concatenate([run[rng.integers(0, len(run), (replicates, len(run)))] for run in runs], axis=1)
+    low, high = np.quantile(interquartile_mean(drawn, shares), [(1 - level) / 2, (1 + level) / 2])
+    return Aggregate(float(interquartile_mean(np.concatenate(runs), shares)), float(low), float(high), level)
 
 
 def complete_case(present: np.ndarray) -> CompleteCase:
@@ -199,9 +197,3 @@ def block_order(ranked: np.ndarray, families: Sequence[str]) -> np.ndarray:
         ValueError: as `block_ranks`.
     """
     return ranks_of(-block_ranks(ranked, families))
-
-
-def _balanced(blocks: Sequence[np.ndarray]) -> np.ndarray:
-    """Join blocks [..., S_b] into [..., n] so that each fills the same number of places."""
-    size = lcm(*(block.shape[-1] for block in blocks))
-    return np.concatenate([np.repeat(block, size // block.shape[-1], axis=-1) for block in blocks], axis=-1)

@@ -152,29 +152,36 @@ def macro_delong(
     """Test the difference of two methods' macro AUROC on the same cases.
 
     What a cluster adds to the difference is summed over all its cases and all classes before it is squared, so
-    that the classes' correlation (the same patients, findings that come together) is in the variance.
+    that the classes' correlation (the same patients, findings that come together) is in the variance. With several
+    draws of a method, AUROCs and what clusters add to them are averaged over its draws, which are held fixed.
 
     Args:
-        a: scores [N, C].
-        b: scores [N, C].
+        a: scores [N, C], or [S, N, C] of S draws.
+        b: scores [N, C], or [S', N, C].
         labels: [N, C] in {0, 1, NaN}; classes without both values are left out, as in the macro AUROC.
         clusters: N names of patients; None: every case is its own.
         level: of the interval.
 
     Raises:
-        ValueError: as `delong` for any class that counts, or none counts.
+        ValueError: as `delong` for any class that counts, or none counts; a method without a draw.
     """
     a, b, labels = (np.asarray(each, float) for each in (a, b, labels))
-    if not a.shape == b.shape == labels.shape or labels.ndim != 2:
+    of_a, of_b = (each[None] if each.ndim == 2 else each for each in (a, b))
+    if not of_a.shape[1:] == of_b.shape[1:] == labels.shape or labels.ndim != 2:
         raise ValueError(f"scores of shapes {a.shape} and {b.shape} for labels of shape {labels.shape}")
+    if not (len(of_a) and len(of_b)):
+        raise ValueError("a method has no draw")
     columns = np.flatnonzero(scorable(labels))
     if not len(columns):
         raise ValueError("no class has both values, so there is no macro AUROC to compare")
     member = cluster_numbers(clusters, len(labels))
-    per_class = [_influence(np.stack([a[:, one], b[:, one]]), labels[:, one], member) for one in columns]
+    draws = len(of_a)
+    per_class = [
+        _influence(np.concatenate([of_a[:, :, one], of_b[:, :, one]]), labels[:, one], member) for one in columns
+    ]
     macro = np.mean([auroc for auroc, _ in per_class], axis=0)
-    influence = np.mean([of_both[0] - of_both[1] for _, of_both in per_class], axis=0)
-    return _test(float(macro[0] - macro[1]), float((influence**2).sum()), level)
+    influence = np.mean([each[:draws].mean(axis=0) - each[draws:].mean(axis=0) for _, each in per_class], axis=0)
+    return _test(float(macro[:draws].mean() - macro[draws:].mean()), float((influence**2).sum()), level)
 
 
 def _pair_counts(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -113,7 +113,7 @@ def wilcoxon_signed_rank(a: np.ndarray, b: np.ndarray, clusters: Sequence[str] |
     ranks = np.sign(difference) * rankdata(np.abs(difference))
     count, tied = len(ranks), len(np.unique(np.abs(ranks))) < len(ranks)
     if tied and count <= _MOST_TIED:
-        p_value = _permuted(ranks.sum(), _flipped_sums(ranks), count, count**2, 2**count, 0).p_value
+        p_value = permuted(ranks.sum(), _flipped_sums(ranks), count, count**2, 2**count, 0).p_value
     else:
         p_value = float(wilcoxon(difference).pvalue)
     return TestResult(float(min(ranks[ranks > 0].sum(), -ranks[ranks < 0].sum())), p_value, count, _smallest(count))
@@ -144,7 +144,7 @@ def paired_permutation(
     scale = float(np.abs(differences).sum())
     total = total[np.abs(total) > _NOISE * scale]
     cases = max(len(differences), 1)
-    return _permuted(
+    return permuted(
         float(differences.sum()) / cases,
         _flipped_sums(total / cases),
         len(total),
@@ -200,7 +200,7 @@ def swap_permutation(
     of_a, of_b = float(metric(a)), float(metric(b))
     if math.isnan(of_a) or math.isnan(of_b):
         raise ValueError("the metric is NaN")
-    return _permuted(of_a - of_b, swapped, len(differing), max(abs(of_a), abs(of_b)), permutations, seed)
+    return permuted(of_a - of_b, swapped, len(differing), max(abs(of_a), abs(of_b)), permutations, seed)
 
 
 def needed(threshold: float) -> int:
@@ -253,7 +253,7 @@ def _flipped_sums(values: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     return lambda flips: values.sum() - 2 * (flips @ values)
 
 
-def _permuted(
+def permuted(
     observed: float,
     statistics: Callable[[np.ndarray], np.ndarray],
     count: int,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchx.metrics.classification import auroc
-from benchx.statistics.auroc_kernel import auroc_replicates
+from benchx.statistics.case_error import holders, of_macro
 from benchx.statistics.resampling import Draws
 from benchx.statistics.variance import Estimate, mean_estimate
 
@@ -39,12 +39,17 @@ class ClassScore:
 
 
 def class_scores(
-    per_draw: Sequence[Scored], classes: Sequence[str], draws: Draws, level: float = 0.95
+    per_draw: Sequence[Scored],
+    replicates: np.ndarray,
+    classes: Sequence[str],
+    draws: Draws,
+    level: float = 0.95,
 ) -> tuple[ClassScore, ...]:
     """Score every class by itself.
 
     Args:
         per_draw: scores and labels of every draw (seed) of a method, on the same cases.
+        replicates: [S, R, C] of `benchx.statistics.auroc_kernel.auroc_replicates`, of every draw.
         classes: the C names.
         draws: resampled clusters of these cases. Replicates that lack a value of a class are left out for that class,
             which is what drawing them again would do.
@@ -56,30 +61,23 @@ def class_scores(
     labels = shared_labels(per_draw, draws)
     if len(classes) != labels.shape[1]:
         raise ValueError(f"{len(classes)} class names for {labels.shape[1]} columns")
-    enough = enough_clusters(labels, draws.member)
-    replicates = np.stack([auroc_replicates(scores, labels, draws) for scores, _ in per_draw])
+    held = holders(labels, draws.member)
+    clusters = len(np.unique(draws.member))
     found = []
     for index, name in enumerate(classes):
         truth = labels[:, index]
         counts = int((truth == 1).sum()), int((truth == 0).sum())
-        if not enough[index]:
+        if held[index] < MIN_CLUSTERS:
             reason = f"too few: fewer than {MIN_CLUSTERS} clusters hold a positive, or a negative"
             found.append(ClassScore(name, *counts, None, reason))
             continue
         values = np.array([auroc(scores[:, index], truth) for scores, _ in per_draw])
         kept = np.isfinite(replicates[:, :, index]).all(axis=0)
-        estimate = mean_estimate(values, replicates[:, kept, index], len(np.unique(draws.member)), level)
+        seen = replicates[:, kept, index]
+        error = of_macro(seen.mean(axis=0)[:, None], held[[index]], clusters)
+        estimate = mean_estimate(values, seen, error, level)
         found.append(ClassScore(name, *counts, estimate, None))
     return tuple(found)
-
-
-def enough_clusters(labels: np.ndarray, member: np.ndarray) -> np.ndarray:
-    """Return bool [C]: which classes of [N, C] have both values in five clusters (`member`, int [N]) or more."""
-
-    def holding(value: int) -> np.ndarray:
-        return np.array([len(np.unique(member[column == value])) for column in labels.T], int)
-
-    return (holding(1) >= MIN_CLUSTERS) & (holding(0) >= MIN_CLUSTERS)
 
 
 def shared_labels(per_draw: Sequence[Scored], draws: Draws) -> np.ndarray:

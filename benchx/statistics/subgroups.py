@@ -10,8 +10,9 @@ import numpy as np
 
 from benchx.metrics.classification import macro_auroc
 from benchx.statistics.auroc_kernel import auroc_replicates
+from benchx.statistics.case_error import holders, of_macro
 from benchx.statistics.multiplicity import holm
-from benchx.statistics.per_class import MIN_CLUSTERS, Scored, enough_clusters, shared_labels
+from benchx.statistics.per_class import MIN_CLUSTERS, Scored, shared_labels
 from benchx.statistics.resampling import Draws
 from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate
 
@@ -72,8 +73,8 @@ def subgroup_scores(
     `benchx.statistics.per_class.MIN_CLUSTERS`). A subgroup without such a class is listed as too few and does
     not hold up the others. All subgroups share the resampled clusters, so that a patient with cases in two
     of them (views) is drawn for both. A replicate that lacks a value of a class in any compared subgroup is left out,
-    which is what drawing it again would do. The gap's degrees of freedom are those of the smaller subgroup, the
-    conservative choice for a difference of two means.
+    which is what drawing it again would do. The gap's degrees of freedom are those of the smaller subgroup,
+    class by class: the conservative choice for a difference.
 
     The pair with the largest gap is picked by looking: its own interval is too narrow as a statement about it.
     `Gap.p_any` and `Gap.p_value` are corrected for that over all pairs (Holm 1979).
@@ -92,7 +93,8 @@ def subgroup_scores(
         raise ValueError(f"{len(groups)} subgroup values for {len(labels)} cases")
     rows = {name: np.flatnonzero(groups == name) for name in sorted({name for name in groups if name is not None})}
     clusters = {name: len(np.unique(draws.member[one])) for name, one in rows.items()}
-    enough = {name: enough_clusters(labels[one], draws.member[one]) for name, one in rows.items()}
+    held = {name: holders(labels[one], draws.member[one]) for name, one in rows.items()}
+    enough = {name: one >= MIN_CLUSTERS for name, one in held.items()}
     compared = [name for name in rows if enough[name].any()]
     classes = (
         np.flatnonzero(np.logical_and.reduce([enough[name] for name in compared])) if compared else np.zeros(0, int)
@@ -100,18 +102,32 @@ def subgroup_scores(
     if not len(classes):
         compared = []
     scored = {name: _scored(per_draw, rows[name], classes, draws) for name in compared}
-    kept = np.logical_and.reduce([np.isfinite(replicates).all(axis=0) for _, replicates in scored.values()])
+    kept = np.logical_and.reduce([np.isfinite(replicates).all(axis=(0, 2)) for _, replicates in scored.values()])
     if compared and kept.sum() < 2:
         raise ValueError(f"of {len(draws.counts)} replicates {int(kept.sum())} hold every class in every subgroup")
     scored = {name: (values, replicates[:, kept]) for name, (values, replicates) in scored.items()}
-    estimates = {name: mean_estimate(*scored[name], clusters[name], level) for name in compared}
+    means = {name: (values, replicates.mean(axis=2)) for name, (values, replicates) in scored.items()}
+    by_class = {name: replicates.mean(axis=0) for name, (_, replicates) in scored.items()}
+    estimates = {
+        name: mean_estimate(*means[name], of_macro(by_class[name], held[name][classes], clusters[name]), level)
+        for name in compared
+    }
     subgroups = tuple(
         Subgroup(name, len(one), clusters[name], estimates.get(name), None if name in estimates else _why(enough[name]))
         for name, one in rows.items()
     )
     pairs = {
         (a, b): difference_estimate(
-            *scored[a], *scored[b], min(clusters[a], clusters[b]), paired_draws=True, level=level
+            *means[a],
+            *means[b],
+            of_macro(
+                by_class[a] - by_class[b],
+                np.minimum(held[a], held[b])[classes],
+                min(clusters[a], clusters[b]),
+                "difference",
+            ),
+            paired_draws=True,
+            level=level,
         )
         for a, b in combinations(sorted(compared, key=lambda name: -estimates[name].value), 2)
     }
@@ -121,11 +137,11 @@ def subgroup_scores(
 def _scored(
     per_draw: Sequence[Scored], rows: np.ndarray, classes: np.ndarray, draws: Draws
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the macro AUROC [S] of some cases, and its replicates [S, R], NaN where one lacks a value of a class."""
+    """Return the macro AUROC [S] of some cases, and every class's replicates [S, R, C], NaN where one lacks a value."""
     inside = replace(draws, member=draws.member[rows])
     parts = [(scores[np.ix_(rows, classes)], labels[np.ix_(rows, classes)]) for scores, labels in per_draw]
     values = np.array([macro_auroc(*part) for part in parts], np.float64)
-    return values, np.stack([auroc_replicates(*part, inside).mean(axis=1) for part in parts])
+    return values, np.stack([auroc_replicates(*part, inside) for part in parts])
 
 
 def _largest(pairs: dict[tuple[str, str], Estimate]) -> Gap | None:

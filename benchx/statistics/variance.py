@@ -26,6 +26,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy import stats
 
+from benchx.statistics.case_error import CaseError, of_mean
 from benchx.statistics.moderation import DrawPrior
 
 _ROUNDING = 1e-12  # relative to the largest score: what differs by less is the same
@@ -36,8 +37,9 @@ class Components:
     """Where the error of a score comes from.
 
     Attributes:
-        case_variance: of the score averaged over draws, from resampling the test cases' clusters.
-        case_df: clusters - 1.
+        case_variance: of the score averaged over draws, from resampling the test cases' clusters, corrected.
+        case_df: its degrees of freedom, see `benchx.statistics.case_error`.
+        clusters: K.
         draw_variance: between draws, one draw's, test-case noise taken out, >= 0; both sides' sum in a difference of
             independent draws. None: nothing was drawn more than once.
         draws: S; the smaller number where two sides differ (the variances are then scaled to it).
@@ -49,6 +51,7 @@ class Components:
 
     case_variance: float
     case_df: float
+    clusters: int
     draw_variance: float | None
     draws: int
     draw_df: float | None
@@ -68,7 +71,8 @@ class Estimate(Components):
         se: standard error.
         df: degrees of freedom of the t quantiles, > 0.
         level: nominal coverage, in (0, 1).
-        p_value: two-sided, of the hypothesis that the value is 0; it means something for differences only.
+        p_value: two-sided, of the hypothesis that the value is 0; it means something for differences only. 1 where
+            nothing varies, since then nothing can be tested.
     """
 
     value: float
@@ -97,19 +101,22 @@ class Equivalence:
     non_inferior: bool
 
 
-def mean_estimate(scores: np.ndarray, replicates: np.ndarray, clusters: int, level: float = 0.95) -> Estimate:
+def mean_estimate(
+    scores: np.ndarray, replicates: np.ndarray, clusters: int | CaseError, level: float = 0.95
+) -> Estimate:
     """Return the mean over draws with an interval for new test cases and new draws.
 
     Args:
         scores: float [S], each draw's score on all cases.
         replicates: float [S, R], each draw's score on the same R resampled test sets.
-        clusters: how many clusters the test set has (patients, or images where those are unknown).
+        clusters: how many clusters the test set has (patients, or images where those are unknown), or what the
+            bootstrap variance has to be corrected by where it is not of a mean over them.
         level: nominal coverage.
 
     Raises:
         ValueError: shapes that do not fit, fewer than two clusters or replicates, or a number that is not finite.
     """
-    scores, replicates = _checked(scores, replicates, clusters, level)
+    scores, replicates = _checked(scores, replicates, level)
     return _summed(
         [(scores, replicates)], scores.mean(), replicates.mean(axis=0), np.abs(scores).max(), clusters, level
     )
@@ -120,7 +127,7 @@ def difference_estimate(
     a_replicates: np.ndarray,
     b_scores: np.ndarray,
     b_replicates: np.ndarray,
-    clusters: int,
+    clusters: int | CaseError,
     *,
     paired_draws: bool,
     prior: DrawPrior | None = None,
@@ -133,9 +140,10 @@ def difference_estimate(
         a_replicates: float [Sa, R].
         b_scores: float [Sb].
         b_replicates: float [Sb, R], of the same resampled test sets.
-        clusters: how many clusters the test set has.
+        clusters: as in mean_estimate.
         paired_draws: draw s of a and draw s of b share what was drawn (the label subset), so that their difference is
-            taken draw by draw. Otherwise the draws are independent; a side with one draw then has no draw component.
+            taken draw by draw. Otherwise the draws are independent; a side with one draw is then taken to vary between
+            draws as the other one does.
         prior: what the column's other methods say of the variance between paired draws; it is then the weighted mean of
             that and of this pair's own.
         level: nominal coverage.
@@ -143,8 +151,8 @@ def difference_estimate(
     Raises:
         ValueError: as in mean_estimate; also other test sets on the two sides, or paired draws of different number.
     """
-    a_scores, a_replicates = _checked(a_scores, a_replicates, clusters, level)
-    b_scores, b_replicates = _checked(b_scores, b_replicates, clusters, level)
+    a_scores, a_replicates = _checked(a_scores, a_replicates, level)
+    b_scores, b_replicates = _checked(b_scores, b_replicates, level)
     if a_replicates.shape[1] != b_replicates.shape[1]:
         raise ValueError(f"the sides have {a_replicates.shape[1]} and {b_replicates.shape[1]} replicates")
     largest = max(np.abs(a_scores).max(), np.abs(b_scores).max())
@@ -156,6 +164,11 @@ def difference_estimate(
     value = a_scores.mean() - b_scores.mean()
     replicated = a_replicates.mean(axis=0) - b_replicates.mean(axis=0)
     return _summed(sides, value, replicated, largest, clusters, level, prior if paired_draws else None)
+
+
+def bounded(estimate: Estimate) -> Estimate:
+    """Return the estimate of a score in [0, 1] with its interval cut to it."""
+    return replace(estimate, low=max(0.0, estimate.low), high=min(1.0, estimate.high))
 
 
 def with_draws(estimate: Estimate, draws: int) -> Estimate:
@@ -254,14 +267,15 @@ def _summed(
     value: float,
     replicated: np.ndarray,
     largest: float,
-    clusters: int,
+    clusters: int | CaseError,
     level: float,
     prior: DrawPrior | None = None,
 ) -> Estimate:
     """Join the variance of `replicated` [R] with those between draws; a side is scores [S] with replicates [S, R]."""
     rounding = _ROUNDING * largest
-    case_variance = _variance(replicated, rounding)
-    components = Components(case_variance, clusters - 1.0, None, 1, None, None, None, 0.0)
+    case = clusters if isinstance(clusters, CaseError) else of_mean(clusters)
+    case_variance = case.factor * _variance(replicated, rounding) + case.added
+    components = Components(case_variance, case.df, case.clusters, None, 1, None, None, None, 0.0)
     repeated = [(scores, replicates) for scores, replicates in sides if len(scores) > 1]
     if repeated:
         counts = np.array([len(scores) for scores, _ in repeated])
@@ -272,14 +286,15 @@ def _summed(
             between = (degrees * between + prior.df * prior.between_variance) / (degrees + prior.df)
             degrees = degrees + prior.df
         draws = int(counts.min())
-        parts = between / counts
+        shares = 1 / counts + (len(sides) - len(repeated))  # a side of one draw varies as the other does
+        parts = between * shares
         components = replace(
             components,
-            draw_variance=float(draws * (np.maximum(0, between - interaction) / counts).sum()),
+            draw_variance=float(draws * (np.maximum(0, between - interaction) * shares).sum()),
             draws=draws,
             draw_df=float(parts.sum() ** 2 / (parts**2 / degrees).sum()) if parts.any() else float(degrees.min()),
             between_variance=float(draws * parts.sum()),
-            interaction_variance=float(draws * (interaction / counts).sum()),
+            interaction_variance=float(draws * (interaction * shares).sum()),
             prior_df=prior.df if prior is not None else 0.0,
         )
     return _inferred(components, float(value) if abs(value) > rounding else 0.0, level)
@@ -299,8 +314,9 @@ def _error(components: Components) -> tuple[float, float]:
 
 
 def _with_clusters(estimate: Estimate, clusters: int) -> Components:
-    shrink = (estimate.case_df + 1) / clusters
-    found = replace(estimate, case_variance=estimate.case_variance * shrink, case_df=clusters - 1.0)
+    shrink = estimate.clusters / clusters
+    case_df = max((estimate.case_df + 1) / shrink - 1, 1e-3)
+    found = replace(estimate, case_variance=estimate.case_variance * shrink, case_df=case_df)
     if estimate.draw_variance is None or estimate.between_variance is None:
         return found
     noise = estimate.between_variance - estimate.draw_variance
@@ -310,7 +326,7 @@ def _with_clusters(estimate: Estimate, clusters: int) -> Components:
 def _inferred(components: Components, value: float, level: float) -> Estimate:
     se, df = _error(components)
     half = float(stats.t.ppf((1 + level) / 2, df)) * se
-    p_value = float(2 * stats.t.sf(abs(value) / se, df)) if se else float(value == 0)
+    p_value = float(2 * stats.t.sf(abs(value) / se, df)) if se else 1.0
     return Estimate(
         **{field.name: getattr(components, field.name) for field in fields(Components)},
         value=value,
@@ -341,14 +357,12 @@ def _check_probability(name: str, value: float) -> None:
         raise ValueError(f"{name} must lie between 0 and 1, not {value}")
 
 
-def _checked(scores: np.ndarray, replicates: np.ndarray, clusters: int, level: float) -> tuple[np.ndarray, np.ndarray]:
+def _checked(scores: np.ndarray, replicates: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
     scores, replicates = np.asarray(scores, float), np.asarray(replicates, float)
     if scores.ndim != 1 or replicates.ndim != 2 or len(scores) != len(replicates) or len(scores) == 0:
         raise ValueError(f"scores [S] and replicates [S, R] are needed, not {scores.shape} and {replicates.shape}")
     if replicates.shape[1] < 2:
         raise ValueError("a variance needs at least two replicates")
-    if clusters < 2:
-        raise ValueError(f"an interval needs at least two clusters, not {clusters}")
     if not (np.isfinite(scores).all() and np.isfinite(replicates).all()):
         raise ValueError("scores and replicates must be finite: NaN or infinity found")
     _check_probability("level", level)

@@ -60,3 +60,26 @@ def scores_and_labels(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, tupl
     scores = table[[f"score:{name}" for name in classes]].to_numpy(np.float64)
     labels = table[[f"label:{name}" for name in classes]].to_numpy(np.float64)
     return scores, labels, classes
+
+
+def fault(table: pd.DataFrame) -> str | None:
+    """Return why a table is not one of classification, in words, or None."""
+    names = [str(name) for name in table.columns]
+    if lacking := [name for name in ("sample", "cluster", "fold") if name not in names]:
+        return f"it has no column {lacking[0]}"
+    scores, labels = (
+        [name.removeprefix(part) for name in names if name.startswith(part)] for part in ("score:", "label:")
+    )
+    if not scores or sorted(scores) != sorted(labels):
+        return "its score and label columns are not of the same classes"
+    values = table[[f"score:{name}" for name in scores] + [f"label:{name}" for name in scores]]
+    if not all(pd.api.types.is_numeric_dtype(kind) for kind in values.dtypes):
+        return "a score or a label is not a number"
+    known = table[[f"label:{name}" for name in scores]].to_numpy(np.float64)
+    if not np.isin(known[~np.isnan(known)], (0, 1)).all():
+        return "a label is neither 0 nor 1"
+    if not np.isfinite(values.to_numpy(np.float64)[:, : len(scores)][~np.isnan(known)]).all():
+        return "a score is NaN or infinite"
+    if not ((known == 1).any(axis=0) & (known == 0).any(axis=0)).any():
+        return "no class has both values"
+    return None

@@ -123,7 +123,8 @@ def _estimate(value: float, se: float, draws: int, *, difference: bool = False) 
         low, high = max(0.0, low), min(1.0, high)
     return Estimate(
         value=value, low=low, high=high, se=se, df=df, level=LEVEL, p_value=p_value, draws=draws,
-        case_variance=cases, case_df=799.0, draw_variance=between, draw_df=None if between is None else draws - 1.0,
+        case_variance=cases, case_df=799.0, clusters=800,
+        draw_variance=between, draw_df=None if between is None else draws - 1.0,
         between_variance=None if between is None else 1.2 * between,
         interaction_variance=None if between is None else 0.2 * between,
         prior_df=0.0,
@@ -228,8 +229,8 @@ def _row(
         for group in SUBGROUPS
     )  # fmt: skip
     gaps = (
-        Gap("sex", "male", "female", _estimate(0.021, 0.012, draws, difference=True), 0.08),
-        Gap("age", "40-59", "0-17", _estimate(0.052, 0.015, draws, difference=True), 0.004),
+        Gap("sex", "male", "female", _estimate(0.021, 0.012, draws, difference=True), 0.08, ("Mass", "Edema")),
+        Gap("age", "40-59", "0-17", _estimate(0.052, 0.015, draws, difference=True), 0.004, ("Mass",)),
     )
     reliability = tuple(
         Bin((k + 0.5) / 10, float(np.clip((k + 0.5) / 11 + rng.normal(0, 0.02), 0.01, 0.95)), max(0.0, k / 11 - 0.05),

@@ -93,6 +93,7 @@ def test_a_standing_counts_datasets_of_one_source_once(board):
     assert [place.mean_rank for place in standing.places] == [1, 2, 3]
     assert standing.friedman is None
     assert standing.critical_difference is None
+    assert {place.letters for place in standing.places} == {""}
     assert "cannot decide" in standing.signed_rank
     best = standing.places[0]
     assert (best.wins, best.ties, best.losses) == (2 * len(board.columns), 0, 0)
@@ -193,14 +194,68 @@ def test_methods_with_other_test_cases_are_refused(tmp_path):
         board_of(made_store(tmp_path, {"mrm": 1.0, "gloria": 1.0}, edit=_drop))
 
 
-def test_nan_scores_are_refused_with_the_cell(tmp_path):
+def _set(name, row, value):
+    def edit(table):
+        table.loc[row, name] = value
+        return table
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (_set("score:Atelectasis", 3, np.nan), "a score is NaN or infinite"),
+        (_set("score:Atelectasis", 3, np.inf), "a score is NaN or infinite"),
+        (_set("label:Atelectasis", 3, 2), "a label is neither 0 nor 1"),
+        (lambda table: table.drop(columns="fold"), "it has no column fold"),
+        (lambda table: table.drop(columns="sample"), "it has no column sample"),
+        (lambda table: table.drop(columns="score:Mass"), "not of the same classes"),
+        (lambda table: table.assign(**{"score:Mass": "high"}), "is not a number"),
+        (lambda table: table.assign(fold=7), "of folds that its record does not list"),
+        (lambda table: table.assign(**{n: 0.0 for n in table.columns if n.startswith("label:")}), "both values"),
+    ],
+)
+def test_edited_predictions_are_refused_with_the_cell_and_the_reason(tmp_path, edit, said):
     store = made_store(tmp_path, {"mrm": 1.0})
     key = next(record.key for record in store.records() if record.cell["dataset"] == "nih")
-    table = store.predictions(key)
-    table.iloc[3, list(table.columns).index("score:Atelectasis")] = np.nan
-    table.to_parquet(store.cells / key / "predictions.parquet", index=False)
-    with pytest.raises(StoreError, match=f"{key[:12]} hold scores that are NaN"):
+    edit(store.predictions(key)).to_parquet(store.cells / key / "predictions.parquet", index=False)
+    with pytest.raises(StoreError, match=f"the result {key[:12]} cannot be scored: .*{said}"):
         board_of(store)
+
+
+@pytest.mark.parametrize("details", [{}, {"folds": "x"}, {"folds": [3]}, {"folds": [{"fold": 0}]}])
+def test_details_edited_to_nonsense_are_refused(tmp_path, details):
+    store = made_store(tmp_path, {"mrm": 1.0})
+    file = next(store.cells.glob("*/record.json"))
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"details": details}))
+    with pytest.raises(StoreError, match="cannot be scored: its record"):
+        board_of(store)
+
+
+def test_a_record_with_another_score_is_noted_and_the_predictions_count(tmp_path):
+    store = made_store(tmp_path, {"mrm": 1.0})
+    file = next(store.cells.glob("*/record.json"))
+    content = json.loads(file.read_text())
+    right = content["scores"]["macro_auroc"]
+    content["scores"]["macro_auroc"] = 0.9999
+    file.write_text(json.dumps(content))
+    board = board_of(store)
+    assert board.notes == (f"{content['key'][:12]} (mrm) records 0.9999, its predictions give {right:.4f}",)
+    scores = {draw.key: draw.score for column in board.columns for draw in column.rows[0].draws}
+    assert scores[content["key"]] == pytest.approx(right, abs=1e-12)
+
+
+def test_equal_methods_are_not_told_apart_by_one_positive_patient(tmp_path):
+    def rare(cell, table):
+        labels = {name: (table.index == 5).astype(np.float32) for name in table.columns if name.startswith("label:")}
+        return table.assign(**labels)
+
+    board = board_of(made_store(tmp_path, dict.fromkeys(SKILLS, 0.0), edit=rare))
+    for column in board.columns:
+        assert {row.letters for row in column.rows} == {"a"}
+        assert column.discriminability.verdict == "cannot"
+        assert all(row.score.high - row.score.low > 0.3 for row in column.rows)
 
 
 def test_truncated_predictions_are_one_clear_error(tmp_path):
@@ -235,7 +290,7 @@ def test_one_method_and_one_seed_make_a_board(tmp_path):
     for column in board.columns:
         assert column.pairs == ()
         assert column.discriminability is None
-        assert column.rows[0].letters == "a"
+        assert column.rows[0].letters == ""
         assert column.rows[0].score.draw_variance is None
 
 

@@ -217,7 +217,7 @@ def test_contamination_certificate_subgroups_and_published_figures(board):
     assert section(made, second, "Seen in pretraining") == "nih 100 %: pretraining saw labels of <train>"
     assert not section(made, first, "Seen in pretraining")
     assert f"commit {made.columns[0].rows[0].certificate[:12]}" in markdown(made, first)
-    assert "age 40-59 above 0-17 by 0.052 [" in section(made, first, "Subgroups")
+    assert "age 40-59 above 0-17 on 1 of 14 classes by 0.052 [" in section(made, first, "Subgroups")
     assert "sex" not in section(made, first, "Subgroups")
     assert "no significant gap (sex; Holm within each)" in section(board, "gloria", "Subgroups")
     paper, code, _ = made.columns[0].published

@@ -14,7 +14,6 @@ from benchx.statistics.aggregation import (
     complete_case,
     family_blocks,
     interquartile_mean,
-    stratified_bootstrap,
     stratified_iqm,
     win_tie_loss,
 )
@@ -24,20 +23,35 @@ from benchx.statistics.ranking import friedman, ranks
 
 @settings(deadline=None)
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=40))
-def test_the_interquartile_mean_is_scipys_mean_trimmed_by_a_quarter(values):
-    assert interquartile_mean(np.array(values)) == pytest.approx(stats.trim_mean(values, 0.25), rel=1e-12, abs=1e-9)
+def test_the_interquartile_mean_is_scipys_where_whole_values_leave(values):
+    values = np.array(values[: 4 * (len(values) // 4)] or values[:1] * 4)
+    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25), rel=1e-12, abs=1e-9)
+
+
+def test_a_value_that_straddles_the_border_leaves_in_part():
+    # Of five values a quarter is one and a quarter: 1 + 1/4 leave at each end, so 2, 3 and 4 stay by 3/4, 1 and 3/4.
+    values = np.array([5.0, 1, 2, 4, 3])
+    assert interquartile_mean(values) == pytest.approx((0.75 * 2 + 3 + 0.75 * 4) / 2.5, rel=1e-12)
+
+
+def test_a_weight_counts_as_so_many_equal_values():
+    rng = np.random.default_rng(8)
+    values, weights = rng.normal(size=(3, 7)), np.array([1, 3, 2, 1, 4, 1, 2])
+    repeated = np.repeat(values, weights, axis=1)
+    np.testing.assert_allclose(interquartile_mean(values, weights), interquartile_mean(repeated), rtol=1e-12)
+    np.testing.assert_allclose(interquartile_mean(values, 0.1 * weights), interquartile_mean(repeated), rtol=1e-12)
 
 
 def test_the_interquartile_mean_runs_over_the_last_axis():
-    values = np.random.default_rng(0).normal(size=(3, 4, 9))
+    values = np.random.default_rng(0).normal(size=(3, 4, 8))
     np.testing.assert_allclose(interquartile_mean(values), stats.trim_mean(values, 0.25, axis=-1), rtol=1e-12)
 
 
-def test_the_bootstrap_of_one_dataset_is_scipys():
+def test_the_bootstrap_of_one_column_is_scipys():
     # The two differ by their draws only: with 20 000 replicates a quantile is known to 2 % of the standard error.
     runs = np.random.default_rng(1).normal(0.8, 0.05, size=12)
     reference = stats.bootstrap((runs,), _trimmed, n_resamples=20_000, method="percentile", rng=2)
-    found = stratified_iqm([runs], replicates=20_000, seed=3)
+    found = stratified_iqm([runs], [1.0], replicates=20_000, seed=3)
     assert found.value == pytest.approx(stats.trim_mean(runs, 0.25), rel=1e-12)
     tolerance = 0.06 * reference.standard_error
     assert found.low == pytest.approx(reference.confidence_interval.low, abs=tolerance)
@@ -48,20 +62,24 @@ def _trimmed(values, axis):
     return stats.trim_mean(values, 0.25, axis=axis)
 
 
-def test_the_datasets_are_strata_and_weigh_the_same_whatever_their_number_of_runs():
-    rng = np.random.default_rng(4)
-    blocks = [rng.normal(level, 0.02, size=runs) for level, runs in ((0.5, 40), (0.7, 60), (0.9, 1))]
-    found = stratified_bootstrap(blocks, lambda values: values.mean(axis=-1), 20_000, seed=5)
-    assert found.value == pytest.approx(np.mean([block.mean() for block in blocks]), rel=1e-12)
-    error = np.sqrt(sum(block.var() / len(block) for block in blocks)) / 3
-    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+def test_columns_of_one_draw_add_no_width_however_they_differ():
+    # Three blocks of three deterministic columns each: what differs between columns is not uncertainty of draws.
+    found = stratified_iqm([np.array([value]) for value in 3 * [0.05, 0.0, -0.05]], 9 * [1 / 3])
+    assert (found.low, found.value, found.high) == pytest.approx((0, 0, 0), abs=1e-15)
+
+
+def test_a_column_weighs_the_same_whatever_its_number_of_draws():
+    columns = [np.full(43, 0.02), np.full(14, 0.02), np.array([-0.04])]
+    assert stratified_iqm(columns, [1, 1, 1]).value == pytest.approx(
+        float(interquartile_mean(np.array([0.02, 0.02, -0.04]))), rel=1e-12
+    )
 
 
 def test_one_run_everywhere_leaves_no_width_and_the_seed_fixes_the_draws():
-    single = stratified_iqm([np.array([0.5]), np.array([0.75])])
+    single = stratified_iqm([np.array([0.5]), np.array([0.75])], [1, 1])
     assert (single.low, single.value, single.high) == (0.625, 0.625, 0.625)
     runs = [np.array([0.1, 0.2, 0.4]), np.array([0.3, 0.9])]
-    assert stratified_iqm(runs, 500, seed=1) == stratified_iqm(runs, 500, seed=1)
+    assert stratified_iqm(runs, [1, 2], 500, seed=1) == stratified_iqm(runs, [1, 2], 500, seed=1)
 
 
 def test_a_method_that_lacks_a_block_is_listed_apart_with_what_it_lacks():
@@ -135,9 +153,10 @@ def test_within_a_block_of_several_columns_methods_are_ranked_again():
     [
         (lambda: interquartile_mean(np.array([])), "one value"),
         (lambda: interquartile_mean(np.array([1.0, np.nan])), "NaN"),
-        (lambda: stratified_iqm([]), "dataset"),
-        (lambda: stratified_iqm([np.array([])]), "one run"),
-        (lambda: stratified_iqm([np.array([np.nan])]), "NaN"),
+        (lambda: stratified_iqm([], []), "there must be a column"),
+        (lambda: stratified_iqm([np.array([])], [1]), "one draw"),
+        (lambda: stratified_iqm([np.array([1.0])], [0]), "positive weight"),
+        (lambda: stratified_iqm([np.array([np.nan])], [1]), "NaN"),
         (lambda: win_tie_loss(np.zeros((2, 3, 3)), np.zeros((2, 3, 2))), "blocks x methods"),
         (lambda: block_ranks(np.ones((2, 3)), ["a"]), "1 families for 2"),
     ],

@@ -18,6 +18,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from benchx.statistics.case_error import of_macro
 from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate
 
 PATIENTS, IMAGES, REPLICATES, RUNS = 200, 3, 300, 2000
@@ -94,8 +95,13 @@ def signal_deviation(ratio: float, shares: Shares) -> float:
 
 @dataclass(frozen=True)
 class Study:
-    """Two methods, each [S] scores and [S, R] replicates by patient; the first also by image where asked for."""
+    """Two methods, each [S] scores and [S, R] replicates by patient; the first also by image where asked for.
 
+    `held` is the fewest patients that hold a positive, or a negative; `held_by_image` the same of images.
+    """
+
+    held: int
+    held_by_image: int
     first: tuple[np.ndarray, np.ndarray]
     second: tuple[np.ndarray, np.ndarray]
     first_by_image: np.ndarray | None
@@ -118,7 +124,13 @@ def study(
         if by_image:
             drawn, each = draw_counts(rng, len(MEMBER)), np.arange(len(MEMBER))
             images = replicated_auroc(scores, positive, drawn, each)[:, 1:]
-    return Study(found[0], found[-1], images)
+    held = min(len(np.unique(MEMBER[positive == value])) for value in (True, False))
+    return Study(held, min(positive.sum(), (~positive).sum()), found[0], found[-1], images)
+
+
+def estimate_of(scores: np.ndarray, replicates: np.ndarray, held: int, clusters: int) -> Estimate:
+    error = of_macro(replicates.mean(axis=0)[:, None], np.array([held]), clusters)
+    return mean_estimate(scores, replicates, error)
 
 
 def inside(estimate: Estimate, truth: float) -> bool:
@@ -147,11 +159,11 @@ def test_an_interval_holds_the_truth(ratio: float, draws: int, record_property: 
     for _ in range(RUNS):
         made = study(rng, draws, deviation, USUAL, methods=1, by_image=by_image)
         scores, replicates = made.first
-        rule.append(inside(mean_estimate(scores, replicates, PATIENTS), truth))
+        rule.append(inside(estimate_of(scores, replicates, made.held, PATIENTS), truth))
         low, high = np.quantile(replicates.mean(axis=0), [0.025, 0.975])
         percentile.append(low <= truth <= high)
         if made.first_by_image is not None:
-            images.append(inside(mean_estimate(scores, made.first_by_image, len(MEMBER)), truth))
+            images.append(inside(estimate_of(scores, made.first_by_image, made.held_by_image, len(MEMBER)), truth))
     found = {"rule": rule, "percentile bootstrap without draws": percentile, "image bootstrap": images}
     rates = {name: float(np.mean(hits)) for name, hits in found.items() if hits}
     print(f"\nratio {ratio}, {draws} draws, draw deviation {deviation:.3f}: {rates}")
@@ -178,7 +190,9 @@ def test_equal_methods_are_called_different_in_five_of_a_hundred_studies(
     for _ in range(2 * RUNS):
         made = study(rng, draws, deviation, shares, methods=2)
         for paired, called in false.items():
-            found = difference_estimate(*made.first, *made.second, PATIENTS, paired_draws=paired)
+            by_class = made.first[1].mean(axis=0)[:, None] - made.second[1].mean(axis=0)[:, None]
+            error = of_macro(by_class, np.array([made.held]), PATIENTS, "difference")
+            found = difference_estimate(*made.first, *made.second, error, paired_draws=paired)
             called.append(found.p_value < 0.05)
     rates = {paired: float(np.mean(called)) for paired, called in false.items()}
     print(f"\nratio {ratio}, {draws} draws: false positives {rates[True]}, as if draws were independent {rates[False]}")

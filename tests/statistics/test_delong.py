@@ -197,6 +197,36 @@ def test_macro_standard_error_is_that_of_a_patient_bootstrap() -> None:
     assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(gap.std(), rel=0.05)
 
 
+def test_one_draw_is_the_macro_test_of_that_draw_and_copies_of_it_add_nothing() -> None:
+    a, b, labels, clusters = macro_case(18)
+    found = macro_delong(a, b, labels, clusters)
+    assert macro_delong(a[None], b[None], labels, clusters) == found
+    copied = macro_delong(np.stack([a] * 4), b, labels, clusters)
+    assert (copied.statistic, copied.low) == pytest.approx((found.statistic, found.low), rel=1e-12)
+
+
+def test_draws_are_averaged_before_clusters_are_squared() -> None:
+    """Against a patient bootstrap of the macro AUROC averaged over three draws of a and two of b."""
+    a, b, labels, clusters = macro_case(19)
+    rng = np.random.default_rng(20)
+    of_a, of_b = (one + rng.normal(size=(draws, *one.shape)) for one, draws in ((a, 3), (b, 2)))
+    member = np.unique(clusters, return_inverse=True)[1]
+    counts = rng.multinomial(120, np.full(120, 1 / 120), size=4000).astype(float)
+    gap = np.zeros(4000)
+    for column in range(3):
+        truth = labels[:, column]
+        positive, negative = counts[:, member[truth == 1]], counts[:, member[truth == 0]]
+        won = np.mean([pairs(one[:, column], truth) for one in of_a], axis=0)
+        won = won - np.mean([pairs(one[:, column], truth) for one in of_b], axis=0)
+        gap += ((positive @ won) * negative).sum(axis=1) / positive.sum(axis=1) / negative.sum(axis=1) / 3
+    found = macro_delong(of_a, of_b, labels, clusters)
+    scores = [np.mean([macro_auroc(one, labels) for one in each]) for each in (of_a, of_b)]
+    assert found.difference == pytest.approx(scores[0] - scores[1], abs=1e-15)
+    assert (found.high - found.low) / 2 / 1.959964 == pytest.approx(gap.std(), rel=0.05)
+    with pytest.raises(ValueError, match="no draw"):
+        macro_delong(of_a[:0], of_b, labels, clusters)
+
+
 def test_macro_of_one_scorable_class_is_delongs_test() -> None:
     scores, labels, clusters = draw(50, 2, 10)
     expected = delong_test(delong(scores, labels, clusters))

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from benchx.statistics.per_class import MIN_CLUSTERS, class_scores, enough_clusters
+from benchx.statistics import per_class
+from benchx.statistics.auroc_kernel import auroc_replicates
+from benchx.statistics.case_error import CaseError, holders
+from benchx.statistics.per_class import MIN_CLUSTERS
 from benchx.statistics.resampling import draw_clusters
 from benchx.statistics.variance import mean_estimate
 
@@ -22,6 +25,17 @@ def make(patients: int = 40, seed: int = 0):
     labels[rng.random(labels.shape) < 0.1] = NAN
     per_draw = [(np.round(rng.normal(size=labels.shape) + np.nan_to_num(labels), 1), labels) for _ in range(2)]
     return per_draw, np.repeat([f"p{number:03d}" for number in range(patients)], 3)
+
+
+def class_scores(per_draw, names, draws, level=0.95):
+    replicates = np.stack([auroc_replicates(scores, labels, draws) for scores, labels in per_draw]) if per_draw else ()
+    return per_class.class_scores(per_draw, replicates, names, draws, level)
+
+
+def error_of(per_draw, column, draws):
+    """The correction for a class that m of 40 patients hold."""
+    m = int(holders(per_draw[0][1], draws.member)[column])
+    return CaseError(40, m / (m - 1), 0.0, m - 1)
 
 
 def reference(per_draw, column, draws):
@@ -40,7 +54,7 @@ def test_every_class_has_the_estimate_of_its_own_replicates():
     per_draw, clusters = make()
     draws = draw_clusters(clusters, 70, 0, per_draw[0][1])
     for index, found in enumerate(class_scores(per_draw, ["Mass", "Edema", "Hernia"], draws, 0.9)):
-        expected = mean_estimate(*reference(per_draw, index, draws), 40, 0.9)
+        expected = mean_estimate(*reference(per_draw, index, draws), error_of(per_draw, index, draws), 0.9)
         assert (found.name, found.reason) == (["Mass", "Edema", "Hernia"][index], None)
         assert found.positives == (per_draw[0][1][:, index] == 1).sum()
         assert found.negatives == (per_draw[0][1][:, index] == 0).sum()
@@ -54,7 +68,7 @@ def test_a_class_that_few_patients_hold_gets_a_reason_instead_of_an_interval():
     labels[:, 1] = 0
     labels[: 3 * (MIN_CLUSTERS - 1), 1] = 1  # twelve positives of four patients
     labels[:, 2] = NAN
-    assert enough_clusters(labels, np.repeat(np.arange(40), 3)).tolist() == [True, False, False]
+    assert holders(labels, np.repeat(np.arange(40), 3)).tolist()[1:] == [4, 0]
     mass, edema, hernia = class_scores(per_draw, ["Mass", "Edema", "Hernia"], draw_clusters(clusters, 20, 0))
     assert mass.estimate is not None
     assert (edema.positives, edema.negatives, edema.estimate) == (12, 108, None)
@@ -74,7 +88,9 @@ def test_replicates_without_a_value_are_left_out_for_that_class():
     assert kept.sum() == 56
     (found,) = class_scores([(scores[:, 1:2], labels[:, 1:2]) for scores, _ in per_draw], ["Edema"], draws)
     held = replace(draws, counts=draws.counts[kept])
-    assert found.estimate.se == pytest.approx(mean_estimate(*reference(per_draw, 1, held), 40).se, abs=1e-10)
+    assert found.estimate.se == pytest.approx(
+        mean_estimate(*reference(per_draw, 1, held), error_of(per_draw, 1, held)).se, abs=1e-10
+    )
 
 
 def test_bad_input_is_refused():
@@ -85,7 +101,7 @@ def test_bad_input_is_refused():
         class_scores([per_draw[0], (per_draw[1][0], 1 - per_draw[1][1])], names, draws)
     with pytest.raises(ValueError, match="no draw"):
         class_scores([], names, draws)
-    with pytest.raises(ValueError, match="clusters of 120"):
+    with pytest.raises(ValueError, match="120"):
         class_scores([(scores[:-1], labels[:-1]) for scores, labels in per_draw], names, draws)
     with pytest.raises(ValueError, match="2 class names"):
         class_scores(per_draw, names[:2], draws)

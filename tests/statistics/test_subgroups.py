@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
+from benchx.statistics.case_error import holders, of_macro
 from benchx.statistics.resampling import draw_clusters
 from benchx.statistics.subgroups import subgroup_scores
 from benchx.statistics.variance import difference_estimate, mean_estimate
@@ -34,16 +35,27 @@ def make(seed: int = 0, signal=(1.0, 1.0, 1.0), number: int = 2):
 
 
 def reference(per_draw, rows, columns, draws):
-    """Macro AUROC [S] of some cases and its replicates [S, R], by scikit-learn on weighted cases."""
+    """AUROCs [S, C] of some cases and their replicates [S, R, C], by scikit-learn on weighted cases."""
 
-    def macro(scores, labels, weights):
-        each = [roc_auc_score(labels[rows, c], scores[rows, c], sample_weight=weights[rows]) for c in columns]
-        return np.mean(each)
+    def each(scores, labels, weights):
+        return [roc_auc_score(labels[rows, c], scores[rows, c], sample_weight=weights[rows]) for c in columns]
 
     ones = np.ones(len(per_draw[0][1]))
-    scores = np.array([macro(*case, ones) for case in per_draw])
+    scores = np.array([each(*case, ones) for case in per_draw])
     weights = [draws.weights(replicate) for replicate in range(len(draws.counts))]
-    return scores, np.array([[macro(*case, one) for one in weights] for case in per_draw])
+    return scores, np.array([[each(*case, one) for one in weights] for case in per_draw])
+
+
+def estimate_of(part, held, clusters):
+    scores, replicates = part
+    error = of_macro(replicates.mean(axis=0), held, clusters)
+    return mean_estimate(scores.mean(axis=1), replicates.mean(axis=2), error)
+
+
+def difference_of(a, b, held, clusters):
+    error = of_macro(a[1].mean(axis=0) - b[1].mean(axis=0), held, clusters, "difference")
+    sides = [side.mean(axis=-1) for side in (*a, *b)]
+    return difference_estimate(*sides, error, paired_draws=True)
 
 
 def assert_equal(found, expected):
@@ -58,17 +70,18 @@ def test_subgroups_and_their_gap_share_the_draws_of_patients():
     names = ["AP", "LATERAL", "PA"]
     assert [one.name for one in found.subgroups] == names
     assert found.classes == (0, 1)
-    parts, counts, means = {}, {}, {}
+    parts, counts, means, held = {}, {}, {}, {}
     for one in found.subgroups:
         rows = np.flatnonzero(views == one.name)
         counts[one.name] = len(set(clusters[rows]))
         assert (one.cases, one.clusters, one.reason) == (len(rows), counts[one.name], None)
         parts[one.name] = reference(per_draw, rows, (0, 1), draws)
-        means[one.name] = mean_estimate(*parts[one.name], counts[one.name])
+        held[one.name] = holders(per_draw[0][1][rows], draws.member[rows])
+        means[one.name] = estimate_of(parts[one.name], held[one.name], counts[one.name])
         assert_equal(one.estimate, means[one.name])
     order = sorted(names, key=lambda name: -means[name].value)
     pairs = {
-        (a, b): difference_estimate(*parts[a], *parts[b], min(counts[a], counts[b]), paired_draws=True)
+        (a, b): difference_of(parts[a], parts[b], np.minimum(held[a], held[b]), min(counts[a], counts[b]))
         for a, b in combinations(order, 2)
     }
     gap = found.gap
@@ -157,10 +170,11 @@ def test_replicates_that_lack_a_value_in_one_subgroup_are_left_out_for_all():
     kept = draws.counts[:, positive].any(axis=1)
     assert kept.tolist() == [False] * 3 + [True] * 57
     found = subgroup_scores(one_class, views, draws)
-    held = replace(draws, counts=draws.counts[kept])
+    kept_draws = replace(draws, counts=draws.counts[kept])
     for one in found.subgroups:
-        expected = reference(one_class, np.flatnonzero(views == one.name), (0,), held)
-        assert_equal(one.estimate, mean_estimate(*expected, one.clusters))
+        rows = np.flatnonzero(views == one.name)
+        expected = reference(one_class, rows, (0,), kept_draws)
+        assert_equal(one.estimate, estimate_of(expected, holders(labels[rows, :1], draws.member[rows]), one.clusters))
     with pytest.raises(ValueError, match="of 1 replicates 0 hold every class"):
         subgroup_scores(one_class, views, replace(draws, counts=draws.counts[:1]))
 

@@ -29,10 +29,10 @@ def certain(scores: np.ndarray, replicates: int = 50) -> np.ndarray:
     return np.repeat(np.asarray(scores, float)[:, None], replicates, axis=1)
 
 
-def spread(value: float, se: float, seed: int = 0) -> np.ndarray:
-    """[1, R] replicates of one draw whose standard deviation is exactly `se`."""
-    noise = np.random.default_rng(seed).normal(size=400)
-    return value + se * ((noise - noise.mean()) / noise.std(ddof=1))[None]
+def spread(value: float, se: float, clusters: int) -> np.ndarray:
+    """[1, R] replicates as a bootstrap over clusters gives them where the standard error is exactly `se`."""
+    noise = np.random.default_rng(0).normal(size=400)
+    return value + se * np.sqrt((clusters - 1) / clusters) * ((noise - noise.mean()) / noise.std(ddof=1))[None]
 
 
 def simulated(
@@ -49,24 +49,26 @@ def iid_difference(n: int, seed: int, shift: float = 0.05) -> tuple[np.ndarray, 
     rng = np.random.default_rng(seed)
     a, b = rng.normal(shift, 1, n), rng.normal(0, 1, n)
     value, se = (a - b).mean(), (a - b).std(ddof=1) / np.sqrt(n)
-    return a, b, mean_estimate(np.array([value]), spread(value, se), n)
+    return a, b, mean_estimate(np.array([value]), spread(value, se, n), n)
 
 
 def test_worked_by_hand() -> None:
-    # means over draws 0.72, 0.73, 0.71: variance 1e-4. Between draws 0.04^2 / 2 = 8e-4, of which the interaction is
-    # the mean of 0.02^2/2, 0.02^2/2, 0 = 4e-4/3. So the draws' own is 2e-3/3, half of it counts: 1.3e-3/3.
+    # Means over draws 0.72, 0.73, 0.71: variance 1e-4, times 11/10 for 11 clusters. Between draws 0.04^2 / 2 = 8e-4, of
+    # which the interaction is the mean of 0.02^2/2, 0.02^2/2, 0 = 4e-4/3. So the draws' own is 2e-3/3, half of it
+    # counts: 1.33e-3/3 in all.
     found = mean_estimate(np.array([0.70, 0.74]), np.array([[0.69, 0.72, 0.69], [0.75, 0.74, 0.73]]), clusters=11)
     assert found.value == pytest.approx(0.72, abs=1e-15)
-    assert found.case_variance == pytest.approx(1e-4, rel=1e-10)
+    assert found.case_variance == pytest.approx(1.1e-4, rel=1e-10)
     assert found.between_variance == pytest.approx(8e-4, rel=1e-10)
     assert found.interaction_variance == pytest.approx(4e-4 / 3, rel=1e-10)
     assert found.draw_variance == pytest.approx(2e-3 / 3, rel=1e-10)
-    assert found.se**2 == pytest.approx(1.3e-3 / 3, rel=1e-10)
-    # the draws' share is 4e-4 of 13e-4 / 3 = 12/13, so 1/df = (1/13) / 10 + (12/13) / 1 = 12.1 / 13
-    assert found.df == pytest.approx(13 / 12.1, rel=1e-10)
-    half = stats.t.ppf(0.975, 13 / 12.1) * np.sqrt(1.3e-3 / 3)
+    assert found.se**2 == pytest.approx(1.33e-3 / 3, rel=1e-10)
+    # the draws' share is 4e-4 of 13.3e-4 / 3 = 12/13.3, so 1/df = (1.3/13.3) / 10 + (12/13.3) / 1 = 12.13 / 13.3
+    df = 13.3 / 12.13
+    assert found.df == pytest.approx(df, rel=1e-10)
+    half = stats.t.ppf(0.975, df) * np.sqrt(1.33e-3 / 3)
     np.testing.assert_allclose([found.low, found.high], [0.72 - half, 0.72 + half], rtol=1e-10)
-    assert found.p_value == pytest.approx(2 * stats.t.sf(0.72 / np.sqrt(1.3e-3 / 3), 13 / 12.1), rel=1e-10)
+    assert found.p_value == pytest.approx(2 * stats.t.sf(0.72 / np.sqrt(1.33e-3 / 3), df), rel=1e-10)
     assert (found.draws, found.case_df, found.draw_df) == (2, 10, 1)
 
 
@@ -131,12 +133,13 @@ def test_shared_subsets_are_taken_out_by_pairing() -> None:
 
 
 def test_common_cases_are_taken_out_whether_draws_are_paired_or_not() -> None:
-    noise = spread(0, 0.03)
+    noise = spread(0, 0.03, 100)
     a, b = np.array([0.8]), np.array([0.7, 0.71])
     found = difference_estimate(a, a[:, None] + noise, b, b[:, None] + noise, 100, paired_draws=False)
     assert found.case_variance == 0
     assert found.draws == 2
-    assert found.se == pytest.approx(np.sqrt(0.01**2 / 2 / 2), rel=1e-9)  # the side with one draw adds nothing
+    # The side with one draw varies as the other does: 1/2 + 1 times its variance between draws.
+    assert found.se == pytest.approx(np.sqrt(0.01**2 / 2 * 1.5), rel=1e-9)
     assert found.df == pytest.approx(1, rel=1e-9)
 
 
@@ -167,7 +170,7 @@ def test_methods_that_are_the_same_or_certain() -> None:
     better = difference_estimate(
         np.array([0.9]), certain([0.9]), np.array([0.8]), certain([0.8]), 10, paired_draws=True
     )
-    assert (better.low, better.high, better.p_value) == (better.value, better.value, 0)
+    assert (better.low, better.high, better.p_value) == (better.value, better.value, 1)
     assert detectable(better) == 0
     assert cases_needed(better, 0.05) == 2
     assert equivalence(better, 0.2).equivalent
@@ -237,7 +240,7 @@ def test_cases_needed_is_the_smallest_number_and_draws_set_a_floor() -> None:
     assert cases_needed(found, endless * 0.99) is None
     assert cases_needed(found, endless * 1.05) > 100
     assert cases_needed(found, detectable(found)) == pytest.approx(100, abs=1)
-    one_draw = mean_estimate(np.array([0.5]), spread(0.5, 0.03), 100)
+    one_draw = mean_estimate(np.array([0.5]), spread(0.5, 0.03, 100), 100)
     assert cases_needed(one_draw, 0.001) == pytest.approx(100 * (2.8016 * 30) ** 2, rel=1e-3)
 
 

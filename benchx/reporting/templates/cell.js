@@ -47,7 +47,7 @@ function detailParts(cell, column) {
   if (subgroups.length) parts.push(make("h3", {}, "Subgroups"), tableOf("Subgroups", heads("Subgroup", "#Cases"), partRows(subgroups)));
   if (gaps.length) {
     parts.push(make("h3", {}, "Largest gaps"), tableOf("Largest gaps", ["Attribute", "Between", "#Difference", "#Interval", "#Corrected p"],
-      gaps.map((gap) => [gap.attribute, `${gap.better} minus ${gap.worse}`, signed(gap.value, 4), range(gap, 4, signed), pText(gap.p)])));
+      gaps.map((gap) => [gap.attribute, `${gap.better} minus ${gap.worse}, on ${gap.classes} classes`, signed(gap.value, 4), range(gap, 4, signed), pText(gap.p)])));
   }
   if (points.length) {
     parts.push(make("h3", {}, "Operating points"), make("p", { class: "note" }, "Thresholds from validation; means over classes and draws."),

@@ -50,8 +50,8 @@ function detailOf([classes, subgroups, gaps, bins, points], column) {
   return {
     classes: parts(classes, column.classes),
     subgroups: parts(subgroups, column.subgroups),
-    gaps: gaps.map(([attribute, better, worse, value, below, longer, p]) => ({
-      attribute: named(attribute), better: named(better), worse: named(worse), ...interval([value, below, longer], FINE), p: p / FINE,
+    gaps: gaps.map(([attribute, better, worse, value, below, longer, p, classes]) => ({
+      attribute: named(attribute), better: named(better), worse: named(worse), ...interval([value, below, longer], FINE), p: p / FINE, classes,
     })),
     bins: chunks(bins, 5).map(([probability, observed, low, high, cases]) => ({
       probability: probability / COARSE, observed: observed / COARSE, low: low / COARSE, high: high / COARSE, cases,

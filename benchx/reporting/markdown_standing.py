@@ -41,12 +41,12 @@ def _tests(standing: Standing, level: float) -> list[str]:
     """Say what was compared, what the tests found, and what was left out."""
     columns, blocks = len(standing.columns), len(standing.blocks)
     lines = [
-        f"Compared: {columns} columns in {blocks} blocks ({', '.join(map(escape, standing.blocks))}); "
+        f"Compared: {columns} columns in {_blocks(blocks)} ({', '.join(map(escape, standing.blocks))}); "
         "datasets of one source are one block.",
         _friedman(standing.friedman, blocks, 1 - level),
     ]
     if standing.critical_difference is None:
-        lines.append(f"Critical difference: none with {_blocks(blocks)}, so the letters tell no methods apart.")
+        lines.append(f"Critical difference: none with {_blocks(blocks)}, so there are no letters.")
     else:
         lines.append(
             f"Critical difference of mean ranks (Nemenyi, {1 - level:.2g}): {standing.critical_difference:.2f}; "

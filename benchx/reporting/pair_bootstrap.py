@@ -45,7 +45,10 @@ def bca_test(pair: Pairing) -> PairTest:
 
 
 def stratified_test(pair: Pairing) -> PairTest:
-    """Return the percentile interval where the numbers of positive clusters of the rarest classes are held."""
+    """Return the percentile interval where the numbers of positive clusters of the rarest classes are held.
+
+    Replicates that lack a value of another class are left out, which is what drawing them again would do.
+    """
     name = "stratified percentile"
     strata = _rare_strata(pair.labels, pair.clusters)
     if not strata.columns:
@@ -58,10 +61,11 @@ def stratified_test(pair: Pairing) -> PairTest:
         stratified=True,
     )
     replicates = _replicated(pair, draws)
-    if lacking := int(np.isnan(replicates).sum()):
-        return PairTest(name, reason=f"{lacking} replicates lack a value of a class that makes no strata")
+    replicates = replicates[np.isfinite(replicates)]
+    if len(replicates) < len(draws.counts) / 2:
+        return PairTest(name, reason="most replicates lack a value of a class that makes no strata")
     held = pair.classes[strata.columns[0]] if len(strata.columns) == 1 else f"the {len(strata.columns)} rarest classes"
-    basis = f"as percentile, within {strata.count} strata by {held}"
+    basis = f"as percentile, within {strata.count} strata by {held}; {len(replicates)} replicates"
     return _bootstrapped(name, pair, replicates, lambda level: percentile_interval(replicates, level), basis)
 
 

@@ -154,7 +154,8 @@ def _signed_rank(scores: np.ndarray, methods: Sequence[str], alpha: float) -> st
     if not found.decides:
         pairs = len(methods) * (len(methods) - 1) // 2
         return (
-            f"Wilcoxon signed-rank tests over {len(scores)} blocks cannot decide: the smallest p is "
+            f"Wilcoxon signed-rank tests over {len(scores)} {'blocks' if len(scores) > 1 else 'block'} cannot decide: "
+            "the smallest p is "
             f"{found.smallest_p:.3g} and the first threshold of Holm over {pairs} pairs "
             f"{first_threshold(pairs, alpha):.3g} (needs {found.needed_blocks} blocks or more)"
         )

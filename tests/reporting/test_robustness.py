@@ -1,0 +1,64 @@
+"""What a smaller search would have chosen, against every way to have tried fewer trials; and who drops out when."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from made_boards import made_board
+from made_stores import made_store
+
+from benchx.reporting.leaderboard import Rules, build_board
+from benchx.reporting.robustness import expected_score
+from benchx.suites import read_suite
+
+STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)
+
+
+def chosen(validation, budget):
+    """Return the place that the search takes, for every way to try `budget` trials."""
+    scores = [-1.0 if score is None else score for score in validation]
+    return [
+        max(tried, key=lambda place: (scores[place], STRENGTHS[place]))
+        for tried in combinations(range(len(validation)), budget)
+    ]
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    "validation",
+    [
+        (0.5, 0.9, 0.7, 0.6, 0.8),
+        (0.9, 1.0, 1.0, 1.0, 0.8),
+        (None, 0.7, None, 0.7, None),
+        (None, None, None, None, None),
+    ],
+)
+def test_the_expected_score_is_the_mean_over_all_smaller_searches(validation, budget):
+    test = (0.1, 0.2, 0.3, 0.4, 0.5)
+    expected = np.mean([test[place] for place in chosen(validation, budget)])
+    assert expected_score(validation, test, STRENGTHS, budget) == pytest.approx(expected, abs=1e-12)
+
+
+def test_unknown_test_scores_and_too_few_trials_give_nothing():
+    assert expected_score((0.5, 0.6), (0.5, None), STRENGTHS[:2], 1) is None
+    assert expected_score((0.5, 0.6), (0.5, 0.6), STRENGTHS[:2], 3) is None
+    assert expected_score((), (), (), 1) is None
+
+
+def test_records_without_trial_scores_have_no_smaller_search(tmp_path):
+    store = made_store(tmp_path, {"mrm": 1.0, "gloria": 0.2})
+    for file in store.cells.glob("*/record.json"):
+        file.write_text(file.read_text().replace('"trial_scores"', '"other_scores"'))
+    board = build_board(
+        read_suite("phantom"), [store], Rules(replicates=50), lambda card: None, lambda done, total: None
+    )
+    kinds = {scenario.kind for scenario in board.standings[0].scenarios}
+    assert kinds == {"as run", "without a dataset", "other metric", "one draw"}
+
+
+def test_every_scenario_ranks_the_methods_of_the_standing_or_fewer():
+    for standing in made_board(6, 4, 2).standings:
+        ranked = {place.method for place in standing.places}
+        assert all(set(scenario.ranks) <= ranked for scenario in standing.scenarios)

@@ -6,7 +6,7 @@ label is NaN does not count for that class. All arithmetic is float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,7 @@ def auroc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = N
     Raises:
         ValueError: shapes differ, a label is another value, or the score of a valid case is NaN.
     """
-    positive, negative = _weight_per_threshold(scores, labels, weights)
-    positives, negatives = positive.sum(), negative.sum()
-    if positives == 0 or negatives == 0:
-        return float("nan")
-    above = np.cumsum(positive) - positive
-    return float(negative @ (above + positive / 2) / (positives * negatives))
+    return _auroc(*_weight_per_threshold(scores, labels, weights))
 
 
 def average_precision(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -41,14 +36,7 @@ def average_precision(scores: np.ndarray, labels: np.ndarray, weights: np.ndarra
     The definition of `sklearn.metrics.average_precision_score`: no interpolation, cases of equal score
     enter together. Arguments, errors and the NaN of a class with one value only are those of `auroc`.
     """
-    positive, negative = _weight_per_threshold(scores, labels, weights)
-    positives = positive.sum()
-    if positives == 0 or negative.sum() == 0:
-        return float("nan")
-    found = np.cumsum(positive)
-    called = found + np.cumsum(negative)
-    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
-    return float(positive @ precision / positives)
+    return _average_precision(*_weight_per_threshold(scores, labels, weights))
 
 
 def scorable(labels: np.ndarray) -> np.ndarray:
@@ -62,7 +50,7 @@ def macro_auroc(scores: np.ndarray, labels: np.ndarray) -> float | None:
     Raises:
         ValueError: as `auroc`.
     """
-    return _mean(_per_class(auroc, scores, labels))
+    return _mean([_known(auroc(*one)) for one in zip(*_checked(scores, labels), strict=True)])
 
 
 def classification_scores(scores: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
@@ -81,8 +69,10 @@ def classification_scores(scores: np.ndarray, labels: np.ndarray, classes: Seque
     Raises:
         ValueError: as `auroc`, or the names do not match the columns.
     """
-    aurocs = _per_class(auroc, scores, labels)
-    auprcs = _per_class(average_precision, scores, labels)
+    thresholds = [
+        _weight_per_threshold(column, truth, None) for column, truth in zip(*_checked(scores, labels), strict=True)
+    ]
+    aurocs, auprcs = ([_known(metric(*one)) for one in thresholds] for metric in (_auroc, _average_precision))
     positives, negatives = (labels == 1).sum(axis=0), (labels == 0).sum(axis=0)
     per_class, excluded = {}, {}
     for index, name in enumerate(_checked_names(classes, labels.shape[1])):
@@ -98,6 +88,26 @@ def classification_scores(scores: np.ndarray, labels: np.ndarray, classes: Seque
         "excluded_classes": excluded,
         "n": len(labels),
     }
+
+
+def _auroc(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Return the AUROC of weights per distinct score, from high to low."""
+    positives, negatives = positive.sum(), negative.sum()
+    if positives == 0 or negatives == 0:
+        return float("nan")
+    above = np.cumsum(positive) - positive
+    return float(negative @ (above + positive / 2) / (positives * negatives))
+
+
+def _average_precision(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Return the average precision of weights per distinct score, from high to low."""
+    positives = positive.sum()
+    if positives == 0 or negative.sum() == 0:
+        return float("nan")
+    found = np.cumsum(positive)
+    called = found + np.cumsum(negative)
+    precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+    return float(positive @ precision / positives)
 
 
 def _weight_per_threshold(
@@ -124,14 +134,15 @@ def _weight_per_threshold(
     return positive, negative
 
 
-def _per_class(
-    metric: Callable[[np.ndarray, np.ndarray], float], scores: np.ndarray, labels: np.ndarray
-) -> list[float | None]:
-    """Return the metric of every class; None where the class has not both values."""
+def _checked(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and labels class by class, [C, N] each."""
     if scores.shape != labels.shape or scores.ndim != 2:
         raise ValueError(f"scores {scores.shape} and labels {labels.shape} must both be [N, C]")
-    values = [metric(scores[:, index], labels[:, index]) for index in range(labels.shape[1])]
-    return [None if np.isnan(value) else value for value in values]
+    return scores.T, labels.T
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _mean(values: list[float | None]) -> float | None:

@@ -26,9 +26,9 @@ from benchx.reporting.gathering import Found
 from benchx.results.store import PREDICTIONS
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders
-from benchx.statistics.per_class import Scored, class_scores
+from benchx.statistics.per_class import class_scores
 from benchx.statistics.resampling import Draws
-from benchx.statistics.subgroups import subgroup_scores
+from benchx.statistics.subgroups import Scored, subgroup_scores
 from benchx.statistics.variance import bounded
 from benchx.tasks.operating_points import operating_points
 from benchx.tasks.predictions import fault, scores_and_labels
@@ -169,7 +169,7 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
         excluded=whole[0]["excluded_classes"],
         classes=tuple(
             Part(one.name, one.positives, one.estimate and bounded(one.estimate), one.reason)
-            for one in class_scores(per_draw, replicates, classes, draws, level)
+            for one in class_scores(_by_class(whole, classes), replicates, per_draw[0][1], classes, draws, level)
         ),
         subgroups=subgroups,
         gaps=gaps,
@@ -226,6 +226,11 @@ def other_cases(found: Found) -> StoreError:
         "data and split have the same digest, so the file was changed",
         f"remove {_predictions(found).parent} and run the suite again",
     )
+
+
+def _by_class(whole: Sequence[dict[str, Any]], classes: Sequence[str]) -> np.ndarray:
+    """Return the AUROCs [S, C] of all draws, NaN where there is none."""
+    return np.array([[one["per_class"][name]["auroc"] for name in classes] for one in whole], np.float64)
 
 
 def _subgroups(

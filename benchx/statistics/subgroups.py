@@ -12,9 +12,12 @@ from benchx.metrics.classification import macro_auroc
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders, of_macro
 from benchx.statistics.multiplicity import holm
-from benchx.statistics.per_class import MIN_CLUSTERS, Scored, shared_labels
+from benchx.statistics.per_class import MIN_CLUSTERS
 from benchx.statistics.resampling import Draws
 from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate
+
+Scored = tuple[np.ndarray, np.ndarray]
+"""Scores and labels of one draw, both [N, C]; labels in {0, 1, NaN}."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def subgroup_scores(
     Raises:
         ValueError: draws have other labels or other cases, a score is NaN, or fewer than two replicates are left.
     """
-    labels = shared_labels(per_draw, draws)
+    labels = _shared_labels(per_draw, draws)
     if len(groups) != len(labels):
         raise ValueError(f"{len(groups)} subgroup values for {len(labels)} cases")
     rows = {name: np.flatnonzero(groups == name) for name in sorted({name for name in groups if name is not None})}
@@ -158,3 +161,19 @@ def _why(enough: np.ndarray) -> str:
     if enough.any():
         return "no class can be scored in every subgroup"
     return f"too few: no class with a positive in {MIN_CLUSTERS} clusters, and a negative in {MIN_CLUSTERS}"
+
+
+def _shared_labels(per_draw: Sequence[Scored], draws: Draws) -> np.ndarray:
+    """Return the labels [N, C] that all draws share.
+
+    Raises:
+        ValueError: there is no draw, their labels differ, or they are not of the resampled cases.
+    """
+    if not per_draw:
+        raise ValueError("there is no draw to score")
+    labels = per_draw[0][1]
+    if not all(np.array_equal(labels, other, equal_nan=True) for _, other in per_draw):
+        raise ValueError("draws must be scored on the same cases with the same labels")
+    if len(labels) != len(draws.member):
+        raise ValueError(f"{len(labels)} cases, but clusters of {len(draws.member)} were resampled")
+    return labels

@@ -46,6 +46,16 @@ def test_the_workflow_names_files_that_its_steps_write():
     assert paths == {"base-store"}
 
 
+@pytest.mark.parametrize(("code", "passes"), [(0, True), (3, True), (1, False), (2, False)])
+def test_an_incomplete_run_goes_on_to_the_comparison_and_no_other_failure_does(tmp_path, code, passes):
+    program = tmp_path / "benchx"
+    program.write_text(f"#!/bin/sh\nexit {code}\n")
+    program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = run_steps(steps("Run the suite"), tmp_path, STORE="store", PATH=path)
+    assert (done.returncode == 0) == passes, done.stderr
+
+
 @pytest.mark.slow
 def test_every_command_of_the_page_runs(tmp_path):
     done = run_page("ci.md", tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchx.reporting.regression_matching import CellName
@@ -42,7 +43,8 @@ class Row:
         data: `real` or `phantom`; empty where nothing was compared.
         unit: what the interval resamples, in the plural; empty likewise.
         units: how many of them the test set has.
-        draws: those that both stores have; of a `new` cell HEAD's, of a `missing` one BASE's.
+        draws: those that both stores have; of a `new` cell HEAD's, of a cell that was not measured BASE's.
+        lost: draws left out of the comparison because HEAD has no result of them.
         base, head: primary metric, mean over the draws.
         difference: HEAD minus BASE; None where nothing was tested.
         p_different, p_negligible: corrected over the tested cells.
@@ -58,6 +60,7 @@ class Row:
     unit: str = ""
     units: int = 0
     draws: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
     base: float | None = None
     head: float | None = None
     difference: Estimate | None = None
@@ -98,8 +101,31 @@ def fails(row: Row, fail_on: FailOn) -> bool:
     """Whether a row fails the comparison.
 
     With `regression`: a cell that has regressed, and one that HEAD could not finish. With `any` also every other
-    missing cell, and the inconclusive ones.
+    missing cell, one that lacks a draw, and the inconclusive ones.
     """
     if fail_on == "any":
-        return row.verdict in ("regressed", "missing", "inconclusive")
+        return row.verdict in ("regressed", "missing", "inconclusive") or bool(row.lost)
     return row.verdict == "regressed" or row.broken
+
+
+def judged_by(comparison: Comparison, fail_on: FailOn) -> Comparison:
+    """Return the comparison with the verdicts that an option gives.
+
+    With `any`, a cell of which HEAD lacks a draw that BASE has is missing, whatever the other draws say, unless they
+    say that it has regressed: a job that was killed leaves nothing else behind.
+    """
+    if fail_on == "regression":
+        return comparison
+    return replace(comparison, rows=worst_first(_missing(row) if row.lost else row for row in comparison.rows))
+
+
+def worst_first(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Sort rows by verdict, then by name."""
+    return tuple(sorted(rows, key=lambda row: (VERDICTS.index(row.verdict), str(row.name))))
+
+
+def _missing(row: Row) -> Row:
+    if row.verdict == "regressed":
+        return row
+    others = f"{row.verdict} on the draws that both have" + (f": {row.reason}" if row.reason else "")
+    return replace(row, verdict="missing", reason=others)

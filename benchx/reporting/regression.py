@@ -8,7 +8,7 @@ from statistics import fmean
 
 from benchx.errors import UsageError
 from benchx.reporting.columns import DrawsByCases
-from benchx.reporting.comparison import VERDICTS, Comparison, Row, Verdict
+from benchx.reporting.comparison import Comparison, Row, Verdict, worst_first
 from benchx.reporting.regression_matching import CellName, Side, nothing_in_common, read_both
 from benchx.reporting.regression_measuring import REPLICATES, measure
 from benchx.reporting.regression_notes import unfinished_reason, what_would_do
@@ -36,7 +36,7 @@ def compare(
 
     Raises:
         UsageError: the comparison is refused: a cell's data, split, settings, metric or test cases differ, scores are
-            NaN, the stores have no cell in common, or margin or level are out of range.
+            NaN, the stores have no cell in common or no such suite, or margin or level are out of range.
         StoreError: a record or predictions cannot be read.
     """
     if not 0 <= margin < 1:
@@ -59,9 +59,8 @@ def compare(
             rows.append(row)
     advance(len(names), len(names))
     judged = _judged(rows, margin, level)
-    judged.sort(key=lambda row: (VERDICTS.index(row.verdict), str(row.name)))
     tests = sum(row.difference is not None for row in judged)
-    return Comparison(str(base.path), str(head.path), margin, level, REPLICATES, tests, tuple(judged))
+    return Comparison(str(base.path), str(head.path), margin, level, REPLICATES, tests, worst_first(judged))
 
 
 def _row(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: float) -> Row | None:
@@ -101,9 +100,9 @@ def _judged(rows: Sequence[Row], margin: float, level: float) -> list[Row]:
 
 
 def _undecided(row: Row, difference: Estimate, margin: float, level: float, tests: int) -> Row:
-    """Say what an inconclusive row lacks; without a margin, nothing where all resampled scores are equal."""
+    """Say what an inconclusive row lacks."""
     if difference.se == 0:
-        return replace(row, verdict="same")
+        return replace(row, reason="the difference is the same in all resampled test sets, so nothing tests it")
     if margin == 0 and difference.value == 0:
         return replace(row, reason="no difference to be seen, and with a margin of 0 none is small enough")
     return replace(row, reason=what_would_do(need(difference, margin, level, tests), row.unit, difference.draws))

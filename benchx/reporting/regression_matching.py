@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -56,9 +57,12 @@ def read_both(base: Store, head: Store, suite: str | None) -> tuple[dict[CellNam
     for. So a cell of HEAD that BASE knows by other names goes by BASE's.
 
     Raises:
-        UsageError, StoreError: as `read_cells`.
+        UsageError: a folder holds no results store, or there is no such suite in either.
+        StoreError: a record cannot be read.
     """
     before, after = read_cells(base), read_cells(head)
+    if suite is not None:
+        _check_suite(suite, {name.suite for name in (*before, *after)}, base, head)
     known = {digest: name for name, side in before.items() if name not in after for digest in _digests(side)}
     renamed = {}
     for name, side in after.items():
@@ -78,7 +82,7 @@ def read_cells(store: Store) -> dict[CellName, Side]:
         raise UsageError(
             f"{store.path} is no results store",
             "it has no folder cells/",
-            "give two --store folders that benchx run has written: benchx compare BASE HEAD",
+            "give two folders that benchx run --store has written: benchx compare BASE HEAD",
         )
     found: dict[CellName, list[Record]] = defaultdict(list)
     for record in store.records():
@@ -129,6 +133,17 @@ def nothing_in_common(base: Store, head: Store, cells: Mapping[CellName, Side], 
             sides = (", ".join(map(str, sorted(values))) for values in (left, right))
             return f"BASE and HEAD have no {field} in common: {' against '.join(sides)}"
     return "every cell of BASE is of another method or column than every cell of HEAD"
+
+
+def _check_suite(suite: str, known: set[str], base: Store, head: Store) -> None:
+    if not known or suite in known:
+        return
+    near = difflib.get_close_matches(suite, sorted(known), n=1, cutoff=0.4)
+    raise UsageError(
+        f"neither {base.path} nor {head.path} has a result of a suite '{suite}'",
+        f"they have results of: {', '.join(sorted(known))}",
+        f"did you mean '{near[0]}'?" if near else "name one of these, or leave --suite out",
+    )
 
 
 def _narrowed(cells: dict[CellName, Side], suite: str | None) -> dict[CellName, Side]:

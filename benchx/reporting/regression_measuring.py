@@ -18,6 +18,7 @@ from benchx.reporting.comparison import Row
 from benchx.reporting.gathering import Found
 from benchx.reporting.regression_matching import CellName, Side, check_comparable
 from benchx.reporting.regression_notes import cost_of, notes_of
+from benchx.statistics.case_error import of_macro
 from benchx.statistics.variance import difference_estimate
 from benchx.tasks.predictions import scores_and_labels
 
@@ -55,6 +56,7 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
         unit=UNITS[unit],
         units=int(before[0]["cluster"].nunique()),
         draws=tuple(shared),
+        lost=tuple(draw for draw in base.done if draw not in head.done) if shared else (),
         base=fmean(a_scores),
         head=fmean(b_scores),
         notes=(
@@ -71,9 +73,10 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     if not shared and min(len(left), len(right)) == 1:
         return replace(row, reason="no draw in common, and one draw says nothing of others: run the same seeds")
     settings = {"replicates": REPLICATES, "dataset": name.dataset}
-    b, a = (appraise(side, lambda table: draws.of(name.dataset, table), settings) for side in (right, left))
+    b, a = (appraise(side, lambda table: draws.of(name.dataset, table), settings, level) for side in (right, left))
+    error = of_macro(b.by_class - a.by_class, a.held, row.units, "difference")
     difference = difference_estimate(
-        b.scores, b.replicates, a.scores, a.replicates, row.units, paired_draws=bool(shared), level=level
+        b.scores, b.replicates, a.scores, a.replicates, error, paired_draws=bool(shared), level=level
     )
     return replace(row, difference=difference)
 

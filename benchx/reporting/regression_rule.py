@@ -5,7 +5,7 @@ p values corrected by Holm (1979) over all cells that were tested:
 
     different    the two-sided test of 'no difference' has a corrected p of at most alpha
     negligible   two one-sided tests (Schuirmann 1987) of 'differs by M or more' have a corrected p of at most alpha
-    same         negligible, whether different or not
+    same         negligible, whether different or not; or a difference of 0 without any error
     regressed    different, lower, not negligible
     improved     different, higher, not negligible
     inconclusive neither different nor negligible
@@ -79,7 +79,7 @@ def judge(differences: Sequence[Estimate], margin: float, level: float) -> list[
     different = holm(np.array([one.p_value for one in differences], float))
     negligible = holm(np.array([_equivalence_p(one, margin, alpha) for one in differences], float))
     return [
-        Judgement(_verdict(one.value, p <= alpha, q <= alpha), float(p), float(q))
+        Judgement(_verdict(one, p <= alpha, q <= alpha), float(p), float(q))
         for one, p, q in zip(differences, different, negligible, strict=True)
     ]
 
@@ -101,18 +101,18 @@ def need(difference: Estimate, margin: float, level: float, tests: int) -> Need:
         raise ValueError("without an error, or without a difference to look for, nothing is needed")
     alpha = first_threshold(tests, 1 - level)
     clusters = cases_needed(difference, target, alpha=alpha)
-    while clusters is not None and clusters <= difference.case_df + 1:
+    while clusters is not None and clusters <= difference.clusters:
         target /= 2
         clusters = cases_needed(difference, target, alpha=alpha)
     return Need(target, clusters, _draws_needed(difference, target, alpha))
 
 
-def _verdict(value: float, different: bool, negligible: bool) -> Tested:
-    if negligible:
+def _verdict(difference: Estimate, different: bool, negligible: bool) -> Tested:
+    if negligible or difference.value == difference.se == 0:
         return "same"
     if not different:
         return "inconclusive"
-    return "improved" if value > 0 else "regressed"
+    return "improved" if difference.value > 0 else "regressed"
 
 
 def _equivalence_p(difference: Estimate, margin: float, alpha: float) -> float:

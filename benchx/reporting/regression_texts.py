@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from math import ceil, log10
 from typing import Any
 
 from benchx.reporting.comparison import Comparison, FailOn, Row, fails
@@ -17,6 +18,9 @@ MARKDOWN_BYTES = 65_000
 
 ANNOTATIONS = 10
 """GitHub shows as many errors, and as many warnings, of one step."""
+
+_DIGITS = 3
+"""Of differences; more where a bound would else look like 0."""
 
 HEADERS = ("verdict", "cell", "base", "head", "head - base", "p (Holm)", "note")
 
@@ -42,8 +46,9 @@ def rules_line(comparison: Comparison) -> str:
     same = f"it is shown to lie {within} (two one-sided tests) or " if comparison.margin else ""
     return (
         f"Differences: HEAD - BASE on the same test cases, with {percent(comparison.level)} intervals over test cases "
-        f"(cluster bootstrap, {comparison.replicates} replicates) and draws. Regressed or improved: p <= {alpha}, "
-        f"corrected by Holm over the {comparison.tests} cells tested, and {negligible}. Same: {same}predictions are "
+        f"(cluster bootstrap, {comparison.replicates} replicates) and draws, each cell's for itself: they are not "
+        f"corrected for the number of cells, p is. Regressed or improved: p <= {alpha}, corrected by Holm over the "
+        f"{comparison.tests} cells tested, and {negligible}. Same: {same}predictions are "
         "identical. Otherwise inconclusive."
     )
 
@@ -63,12 +68,14 @@ def labels(comparison: Comparison) -> dict[Row, str]:
 
 
 def difference_text(row: Row) -> str:
-    """Write the difference with its interval."""
+    """Write the difference with its interval, whose bounds never look like 0 unless they are."""
     if row.identical:
         return "0, identical"
     if (found := row.difference) is None:
         return ""
-    return interval(found.value, found.low, found.high, signed=True)
+    nearest = min((abs(bound) for bound in (found.low, found.high) if bound), default=1.0)
+    digits = max(_DIGITS, ceil(-log10(nearest)))
+    return interval(found.value, found.low, found.high, digits=digits, signed=True)
 
 
 def note_text(row: Row) -> str:

@@ -15,7 +15,7 @@ from benchx.resources import resource_dir
 
 _RULES = {
     "regressed": ("Regressed", "The score is lower than in BASE, and not shown to lie within the margin."),
-    "missing": ("Missing", "BASE has a result of this cell, HEAD has none."),
+    "missing": ("Missing", "BASE has a result of this cell, or of a draw of it, and HEAD has none."),
     "inconclusive": ("Inconclusive", "The test cases and draws cannot tell a change of the margin from none."),
 }
 

@@ -14,7 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchx.errors import StoreError
 from benchx.planning import plan
-from benchx.reporting.comparison import fails
+from benchx.reporting import regression
+from benchx.reporting.comparison import fails, judged_by
 from benchx.results.store import Store
 from benchx.tasks.predictions import scores_and_labels
 
@@ -105,20 +106,19 @@ def test_rounding_noise_is_the_same_and_not_identical(base, tmp_path):
     assert row.difference.low < 0 < row.difference.high or row.difference.se == 0
 
 
-def test_constant_predictions_on_both_sides_are_the_same(tmp_path):
-    def constant(value):
-        def edit(cell, table):
-            return table.assign(**{name: np.float32(value) for name in table.columns if name.startswith("score:")})
+def test_a_difference_without_any_error_is_not_called_the_same(base, head, monkeypatch):
+    """No predictions are known that give one; were there some, nothing would have tested it."""
+    measured = regression.measure
 
-        return edit
+    def without_error(*arguments):
+        row = measured(*arguments)
+        return replace(row, difference=row.difference and replace(row.difference, value=-0.1, se=0.0, p_value=1.0))
 
-    left, right = (
-        made_store(tmp_path / name, {"mrm": 0}, keep=only(TENTH, WHOLE), edit=constant(value))
-        for name, value in (("left", 0.25), ("right", -3.0))
-    )
+    monkeypatch.setattr(regression, "measure", without_error)
     for margin in (0.01, 0.0):
-        for row in compared(left, right, margin=margin).rows:
-            assert (row.verdict, row.base, row.head) == ("same", 0.5, 0.5)
+        row = rows_of(compared(base, head, margin=margin))["mrm", WHOLE]
+        assert row.verdict == "inconclusive"
+        assert "nothing tests it" in row.reason
 
 
 def test_an_undecided_cell_says_what_would_do(base, tmp_path):
@@ -145,7 +145,23 @@ def test_only_shared_draws_are_compared(base, tmp_path):
     row = rows_of(compared(base, fewer))["mrm", TENTH]
     assert row.draws == ("0", "2")
     assert row.notes == ("only BASE has draw 1, left out",)
+    assert row.lost == ("1",)
     assert row.difference.draws == 2
+
+
+def test_a_draw_that_a_killed_job_never_wrote_fails_any(base, tmp_path):
+    fewer = made_store(tmp_path, {"mrm": 1.5}, keep=only(TENTH, seeds=(0, 2)))
+    found = compared(base, fewer)
+    row = rows_of(found)["mrm", TENTH]
+    assert (row.verdict, row.identical) == ("same", True)
+    assert not fails(row, "regression")
+    row = rows_of(judged_by(found, "any"))["mrm", TENTH]
+    assert (row.verdict, row.reason) == ("missing", "same on the draws that both have")
+    assert row.notes == ("only BASE has draw 1, left out",)
+    assert fails(row, "any")
+    more = rows_of(compared(fewer, base))["mrm", TENTH]
+    assert (more.lost, more.notes) == ((), ("only HEAD has draw 1, left out",))
+    assert not fails(more, "any")
 
 
 def test_one_draw_leaves_the_draw_part_out_and_says_so(base, tmp_path):
@@ -164,7 +180,7 @@ def test_draws_in_one_store_only_are_independent(tmp_path):
     ]
     (row,) = compared(stores[0], stores[1]).rows
     assert row.verdict == "regressed"
-    assert row.draws == ()
+    assert row.draws == row.lost == ()
     assert row.notes == ("no draw in common: BASE has 0, 1, 2, HEAD has 7, 8, 9",)
     (row,) = compared(stores[0], stores[2]).rows
     assert row.verdict == "inconclusive"
@@ -207,7 +223,8 @@ def test_missing_new_and_failed_cells(base, tmp_path):
     assert rows["gloria", TENTH].reason == "0: data-missing: no root"
     assert rows["gloria", WHOLE].reason == "HEAD has no result"
     assert [key for key, row in rows.items() if fails(row, "regression")] == [("mrm", WHOLE)]
-    assert sum(fails(row, "any") for row in rows.values()) == 3
+    assert rows["mrm", TENTH].lost == ("2",)
+    assert sum(fails(row, "any") for row in rows.values()) == 4
     assert rows["refers", TENTH].base is None
     assert rows["mrm", WHOLE].head is None
 

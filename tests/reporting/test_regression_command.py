@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from made_stores import made_store, predictions, record
 
 from benchx import cli
+from benchx.errors import DatasetError
 from benchx.planning import plan
 from benchx.suites import read_suite
 
@@ -34,9 +38,13 @@ def whole(cell):
     return cell.dataset == "rsna" and cell.fraction == 1
 
 
+def tenth(cell):
+    return cell.dataset == "rsna" and cell.fraction == 0.1
+
+
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory):
-    """BASE; a worse one; one that fails; one that nobody can tell from BASE."""
+    """BASE; a worse one; one that fails; those that lack a cell, or a draw."""
     folder = tmp_path_factory.mktemp("stores")
     made_store(folder / "base", {"mrm": 1.5, "gloria": 0.6}, keep=whole)
     made_store(folder / "worse", {"mrm": 0.5, "gloria": 0.6}, keep=whole)
@@ -45,6 +53,8 @@ def stores(tmp_path_factory):
     done = record(cell, predictions(cell, 1, 60, 2, 0.1), {})
     failing.put(done.model_copy(update={"state": "failed", "reason": "out of memory", "scores": None}))
     made_store(folder / "fewer", {"mrm": 1.5}, keep=whole)
+    for name, seeds in (("drawn", (0, 1, 2)), ("killed", (0, 1))):
+        made_store(folder / name, {"mrm": 1.5}, keep=lambda cell, seeds=seeds: tenth(cell) and cell.seed in seeds)
     made_store(folder / "other", {"mrm": 1.5}, keep=whole, provenance={"images": "f" * 64})
     return folder
 
@@ -68,27 +78,108 @@ def test_exit_codes(benchx, stores, head, options, code, says):
 
 
 @pytest.mark.parametrize(
+    ("fail_on", "code", "verdict"), [("regression", 0, "passed: 1 same"), ("any", 1, "FAILED: 1 missing")]
+)
+def test_a_draw_that_is_missing_fails_any_and_is_named(benchx, stores, tmp_path, fail_on, code, verdict):
+    reports = ("--markdown", "c.md", "--junit", "j.xml")
+    found, out, _ = benchx("compare", stores / "drawn", stores / "killed", "--fail-on", fail_on, *reports)
+    assert (found, verdict in out) == (code, True), out
+    assert "only BASE has draw 2, left out" in " ".join(out.split())
+    assert verdict in (tmp_path / "c.md").read_text()
+    assert ElementTree.parse(tmp_path / "j.xml").getroot().attrib["failures"] == str(code)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (
+            DatasetError("the dataset is not there", "a disk is gone", "mount it"),
+            "error: the dataset is not there\nwhy: a",
+        ),
+        (KeyError("method"), "error: unforeseen KeyError\nwhy: 'method'\ndo:  run again with --debug"),
+        (EOFError(), "error: unforeseen EOFError\ndo:  run again with --debug"),
+        (BrokenPipeError(32, "Broken pipe"), "error: unforeseen BrokenPipeError\nwhy: [Errno 32] Broken pipe"),
+        (RuntimeError("two\nlines"), "error: unforeseen RuntimeError\nwhy: two lines\n"),
+    ],
+)
+def test_no_error_exits_as_a_regression_does(benchx, stores, monkeypatch, error, says):
+    def failing(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("benchx.reporting.regression.compare", failing)
+    code, _, err = benchx("compare", stores / "base", stores / "worse")
+    assert code == 2, err
+    assert says in err
+    assert "Traceback" not in err
+
+
+def test_progress_that_nobody_reads_is_no_regression(benchx, stores, monkeypatch):
+    """rich stops with exit 1 when its stream is closed."""
+
+    def closed(*arguments, **options):
+        raise SystemExit(1)
+
+    monkeypatch.setattr("benchx.reporting.regression.compare", closed)
+    assert benchx("compare", stores / "base", stores / "base")[0] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("head", "code"), [("base", 0), ("worse", 1)])
+def test_a_reader_that_leaves_does_not_change_the_verdict(stores, tmp_path, head, code):
+    program = Path(sys.executable).parent / "benchx"
+    script = f"{program} compare {stores / 'base'} {stores / head} --markdown c.md | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], cwd=tmp_path, env=os.environ, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert (tmp_path / "c.md").exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "says"),
     [
         (("base", "other"), "the dataset fingerprint is"),
         (("base", "nowhere"), "is no results store"),
-        (("base", "base", "--suite", "chestxray"), "no cell of suite 'chestxray' in common"),
+        (("base", "base", "--suite", "phantoms"), "did you mean 'phantom'?"),
         (("base", "base", "--suite", "nowhere.yaml"), "no suite file"),
         (("base", "base", "--fail-on", "everything"), "--fail-on everything is not known"),
         (("base", "base", "--margin", "1.5"), "a margin of 1.5 cannot be"),
         (("base", "base", "--level", "0"), "a level of 0 cannot be"),
         (("base", "base", "--markdown", "one", "--junit", "./one"), "two of the files to write are one"),
-        (("base", "base", "--sarif", "/proc/nothing/here"), "could not be written"),
+        (("base", "base", "--sarif", "/proc/nothing/here"), "--sarif /proc/nothing/here could not be written"),
+        (("base", "base", "--sarif", "."), "it is there and is no file"),
+        (("base", "base", "--sarif", __file__ + "/x"), "Not a directory"),
     ],
 )
 def test_refusals_exit_with_two_and_write_nothing(benchx, stores, tmp_path, arguments, says):
     sides = [stores / name for name in arguments[:2]]
-    files = () if "--junit" in arguments else ("--junit", "j.xml")
-    refused = arguments[2:4] != ("--sarif", "/proc/nothing/here")
-    code, out, err = benchx("compare", *sides, *arguments[2:], *(files if refused else ()))
+    files = () if "--junit" in arguments else ("--junit", "new/j.xml")
+    code, out, err = benchx("compare", *sides, *arguments[2:], *files)
     assert code == 2, out + err
-    assert says in err
+    assert says in " ".join(err.split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_or_pipe_is_never_replaced_by_a_file(benchx, stores, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code, _, err = benchx("compare", stores / "base", stores / "base", "--sarif", pipe)
+    assert (code, "it is there and is no file" in " ".join(err.split())) == (2, True)
+    assert pipe.is_fifo()
+
+
+def test_a_file_that_cannot_be_written_is_found_before_anything_is_computed(benchx, stores, monkeypatch):
+    monkeypatch.setattr("benchx.reporting.regression.compare", None)
+    code, _, err = benchx("compare", stores / "base", stores / "base", "--junit", "j.xml", "--sarif", "/proc/x.sarif")
+    assert (code, "--sarif /proc/x.sarif could not be written" in err) == (2, True)
+
+
+def test_the_verdict_is_printed_before_a_disk_turns_out_full(benchx, stores, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("benchx.writing.write_whole", full)
+    code, out, err = benchx("compare", stores / "base", stores / "worse", "--junit", "j.xml")
+    assert (code, "FAILED: 1 regressed, 1 same" in out) == (2, True)
+    assert "No space left on device" in err
 
 
 def test_a_damaged_store_is_no_regression(benchx, stores, tmp_path):

@@ -97,8 +97,9 @@ def test_scores_that_are_nan_are_refused(base, tmp_path):
 
 def test_stores_without_a_common_cell_are_refused_with_the_reason(base, tmp_path):
     empty = Store(tmp_path / "empty")
-    with pytest.raises(UsageError, match="is no results store"):
+    with pytest.raises(UsageError, match="is no results store") as refused:
         compared(base, empty)
+    assert refused.value.todo == "give two folders that benchx run --store has written: benchx compare BASE HEAD"
     empty.cells.mkdir(parents=True)
     for sides, side in (((base, empty), "HEAD"), ((empty, base), "BASE")):
         with pytest.raises(UsageError) as refused:
@@ -108,8 +109,22 @@ def test_stores_without_a_common_cell_are_refused_with_the_reason(base, tmp_path
     with pytest.raises(UsageError) as refused:
         compared(base, other)
     assert refused.value.why == "BASE and HEAD have no method in common: gloria, mrm against refers"
-    with pytest.raises(UsageError, match="no cell of suite 'chestxray' in common"):
-        compared(base, base, suite="chestxray")
+
+
+def test_a_suite_that_neither_store_knows_is_named_with_those_that_they_know(base, tmp_path):
+    with pytest.raises(UsageError) as refused:
+        compared(base, base, suite="phantm")
+    assert refused.value.what == f"neither {base.path} nor {base.path} has a result of a suite 'phantm'"
+    assert (refused.value.why, refused.value.todo) == ("they have results of: phantom", "did you mean 'phantom'?")
+    with pytest.raises(UsageError) as refused:
+        compared(base, base, suite="xyz")
+    assert refused.value.todo == "name one of these, or leave --suite out"
+    other = made_store(
+        tmp_path / "other", {"mrm": 1}, suite=SUITE.model_copy(update={"name": "other"}), keep=only(WHOLE)
+    )
+    with pytest.raises(UsageError, match="no cell of suite 'other' in common") as refused:
+        compared(base, other, suite="other")
+    assert refused.value.why == f"BASE ({base.path}) has no result of it"
 
 
 def test_a_cell_that_only_failed_in_head_is_no_reason_to_refuse(tmp_path):

@@ -17,14 +17,14 @@ from benchx.statistics.variance import Estimate, cases_needed, detectable, diffe
 MARGIN, LEVEL = 0.01, 0.95
 
 
-def estimate(value, se, df=100.0):
+def estimate(value, se, df=100.0, clusters=None):
+    """An estimate with a given error; where nothing varies nothing can be tested, so p = 1."""
     half = float(stats.t.ppf(0.975, df)) * se
-    p = float(2 * stats.t.sf(abs(value) / se, df)) if se else float(value == 0)
+    p = float(2 * stats.t.sf(abs(value) / se, df)) if se else 1.0
     return Estimate(
         value=value, low=value - half, high=value + half, se=se, df=df, level=LEVEL, p_value=p,
-        case_variance=se**2, case_df=df, draw_variance=None, draws=1, draw_df=None, between_variance=None,
-        interaction_variance=None,
-        prior_df=0.0,
+        case_variance=se**2, case_df=df, clusters=clusters or int(df) + 1, draw_variance=None, draws=1, draw_df=None,
+        between_variance=None, interaction_variance=None, prior_df=0.0,
     )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def estimate(value, se, df=100.0):
         (-0.02, 0.020, "inconclusive"),
         (0.0, 0.020, "inconclusive"),
         (-0.009, 0.001, "regressed"),  # lower for sure, and as likely as not by less than the margin: not negligible
-        (-0.05, 0.0, "regressed"),
+        (-0.05, 0.0, "inconclusive"),
         (0.0, 0.0, "same"),
     ],
 )
@@ -49,8 +49,8 @@ def test_one_cell(value, se, verdict):
 
 
 def test_without_a_margin_nothing_is_negligible():
-    found = judge([estimate(-1e-4, 1e-6), estimate(0.0, 0.001)], 0.0, LEVEL)
-    assert [one.verdict for one in found] == ["regressed", "inconclusive"]
+    found = judge([estimate(-1e-4, 1e-6), estimate(0.0, 0.001), estimate(0.0, 0.0)], 0.0, LEVEL)
+    assert [one.verdict for one in found] == ["regressed", "inconclusive", "same"]
 
 
 def test_the_family_decides():
@@ -122,6 +122,14 @@ def test_where_the_margin_is_found_already_a_smaller_difference_is_looked_for():
     found = need(between, MARGIN, LEVEL, tests=1)
     assert found.target == MARGIN / 2
     assert found.clusters > 300
+
+
+def test_what_is_needed_are_more_clusters_than_there_are_however_few_hold_a_positive():
+    """The degrees of freedom are those of a rare class, the number of patients is not: df = 9 among 500."""
+    rare = estimate(0.005, 0.003, df=9.0, clusters=500)
+    found = need(rare, MARGIN, LEVEL, tests=1)
+    assert found.target == MARGIN / 2
+    assert found.clusters > 500
 
 
 def test_draws_that_differ_much_are_what_is_needed():

@@ -9,12 +9,13 @@ from xml.etree import ElementTree
 import pytest
 from scipy import stats
 
-from benchx.reporting.comparison import Comparison, Cost, Row
+from benchx.reporting.comparison import Comparison, Cost, Row, fails, judged_by
 from benchx.reporting.junit import to_junit
 from benchx.reporting.regression_matching import CellName
 from benchx.reporting.regression_notes import what_would_do
 from benchx.reporting.regression_rule import Need
 from benchx.reporting.regression_texts import (
+    difference_text,
     headline,
     rules_line,
     terminal_rows,
@@ -37,9 +38,9 @@ def estimate(value, se=0.01, df=100.0):
     half = float(stats.t.ppf(0.975, df)) * se
     return Estimate(
         value=value, low=value - half, high=value + half, se=se, df=df, level=0.95,
-        p_value=float(2 * stats.t.sf(abs(value) / se, df)), case_variance=se**2, case_df=df, draw_variance=None,
-        draws=1, draw_df=None, between_variance=None, interaction_variance=None,
-        prior_df=0.0,
+        p_value=float(2 * stats.t.sf(abs(value) / se, df)), case_variance=se**2,
+        case_df=df, clusters=int(df) + 1, draw_variance=None, draws=1, draw_df=None,
+        between_variance=None, interaction_variance=None, prior_df=0.0,
     )  # fmt: skip
 
 
@@ -80,7 +81,50 @@ def test_the_rules_name_margin_level_and_family():
     line = rules_line(comparison())
     for part in ("95 % intervals", "p <= 0.05", "Holm over the 3 cells tested", "within ±0.01", "2000 replicates"):
         assert part in line
+    assert "intervals" in line.split("not corrected for the number of cells")[0]
     assert "±" not in rules_line(comparison(margin=0.0))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (-0.05, -0.07, -0.03, "-0.050 [-0.070, -0.030]"),
+        (-0.0006, -0.0009, -0.0003, "-0.0006 [-0.0009, -0.0003]"),
+        (0.01, -4e-5, 0.02, "+0.01000 [-0.00004, +0.02000]"),
+        (0.01, 4e-5, 0.02, "+0.01000 [+0.00004, +0.02000]"),
+        (0.01, 0.0, 0.02, "+0.010 [+0.000, +0.020]"),
+        (0.0, 0.0, 0.0, "+0.000 [+0.000, +0.000]"),
+        (-3e-9, -4e-9, -2e-9, "-0.000000003 [-0.000000004, -0.000000002]"),
+    ],
+)
+def test_a_bound_that_is_not_0_does_not_look_like_it(value, low, high, text):
+    found = replace(estimate(value), low=low, high=high)
+    assert difference_text(replace(ROWS[0], difference=found)) == text
+
+
+def test_with_any_a_cell_that_lacks_a_draw_is_missing_unless_it_regressed():
+    rows = (
+        replace(ROWS[0], lost=("1",), notes=("only BASE has draw 1, left out",)),
+        *(replace(row, lost=("1",), notes=("only BASE has draw 1, left out",)) for row in (ROWS[3], ROWS[6])),
+        ROWS[4],
+    )
+    found = comparison(rows)
+    assert judged_by(found, "regression") == found
+    assert [fails(row, "regression") for row in rows] == [True, False, False, False]
+    strict = judged_by(found, "any")
+    assert [row.verdict for row in strict.rows] == ["regressed", "missing", "missing", "improved"]
+    for judged in (rows, strict.rows):
+        assert [fails(row, "any") for row in judged] == [True, True, True, False]
+    assert headline(strict, "any") == "FAILED: 1 regressed, 2 missing, 1 improved"
+    notes = {row["cell"].split(" / ")[0]: row["note"] for row in terminal_rows(strict)}
+    assert notes["chexzero"] == "same on the draws that both have; only BASE has draw 1, left out"
+    assert notes["gloria"].startswith("inconclusive on the draws that both have: about 900 test patients")
+    assert [one["ruleId"] for one in json.loads(to_sarif(strict, "any"))["runs"][0]["results"]] == [
+        "regressed",
+        "missing",
+        "missing",
+    ]
+    assert ElementTree.fromstring(to_junit(strict, "any"))[0].attrib["failures"] == "3"
 
 
 def test_a_table_for_the_terminal():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import uuid
 from pathlib import Path
@@ -11,9 +12,11 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all; its folder is made.
 
     Raises:
-        OSError: it cannot be written; what stood there is kept.
+        OSError: it cannot be written, or a folder or a device stands there; what stood there is kept.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is there and no regular file", str(path))
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         partial.write_bytes(content)
@@ -21,6 +24,11 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def is_partial(found: Path, path: Path) -> bool:
+    """Whether a file is what a kill left of writing another one."""
+    return found.name.startswith(f".{path.name}.") and found.name.endswith(".partial")
 
 
 def partial_path(path: Path) -> Path:

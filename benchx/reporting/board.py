@@ -79,7 +79,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Sensitivity where a threshold from validation aimed at a specificity; means over classes and draws.
+    """Sensitivity where a threshold from held-out cases aimed at a specificity; means over classes and draws.
 
     Attributes:
         target: specificity aimed at.

@@ -13,7 +13,8 @@ from benchx.statistics.case_error import of_macro
 from benchx.statistics.letters import compact_letters
 from benchx.statistics.moderation import draw_prior
 from benchx.statistics.multiplicity import benjamini_hochberg, holm
-from benchx.statistics.variance import Estimate, difference_estimate, equivalence
+from benchx.statistics.power import equivalence
+from benchx.statistics.variance import Estimate, difference_estimate
 
 _CORRECT = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}
 

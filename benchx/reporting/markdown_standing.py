@@ -68,8 +68,9 @@ def _friedman(test: Friedman | None, blocks: int, alpha: float) -> str:
     if test is None:
         return f"Friedman's test: not made, it needs two methods and more than {_blocks(blocks)}."
     says = "the methods differ" if test.f_p <= alpha else "no difference is shown"
+    f = "without a finite F, as all blocks rank alike" if test.f is None else f"F = {test.f:.2f}"
     return (
-        f"Friedman's test: chi2 = {test.chi2:.2f}, {p_value(test.chi2_p)}; by Iman and Davenport F = {test.f:.2f}, "
+        f"Friedman's test: chi2 = {test.chi2:.2f}, {p_value(test.chi2_p)}; by Iman and Davenport {f}, "
         f"{p_value(test.f_p)}: {says}."
     )
 

@@ -22,6 +22,7 @@ from benchx.reporting.wording import (
     percent,
     published_value,
 )
+from benchx.statistics.letters import split_letters
 
 SEPARATES = {"separates": "yes", "weakly": "weakly", "cannot": "no"}
 """A discriminability verdict in a word."""
@@ -145,7 +146,7 @@ def _tied(standing: Standing, place: Place) -> str:
     partners = [
         one.method
         for one in standing.places
-        if one.method != place.method and set(one.letters) & set(place.letters)
+        if one.method != place.method and set(split_letters(one.letters)) & set(split_letters(place.letters))
     ]  # fmt: skip
     told = f"not told apart from {joined(partners)}" if partners else "told apart from every other method"
     return f"letters {place.letters}, {told} (Nemenyi)"

@@ -12,7 +12,8 @@ from benchx.reporting.method_report_limits import untold
 from benchx.reporting.method_report_parts import Naming, Section, joined, plural
 from benchx.reporting.wording import interval, number, p_value
 from benchx.statistics.multiplicity import first_threshold
-from benchx.statistics.variance import Estimate, cases_needed, detectable, with_draws
+from benchx.statistics.power import cases_needed, draws_needed
+from benchx.statistics.variance import Estimate
 
 NAMED = 3
 """How many other methods a line names."""
@@ -21,9 +22,6 @@ NEEDS = (
     "What it would take is for a true difference as large as the observed one, which tends to be too large: 80 % power "
     "at the first threshold of the correction."
 )
-
-MOST_DRAWS = 100
-"""More draws than this are not asked of anybody."""
 
 
 @dataclass(frozen=True)
@@ -136,20 +134,12 @@ def _needed(column: Column, seen: Estimate, alpha: float) -> str:
     if size == 0:
         return "none was observed, so what one would take is not known"
     units = cases_needed(seen, size, alpha=alpha)
-    draws = _draws_needed(seen, size, alpha)
+    draws = draws_needed(seen, size, alpha=alpha)
     ways = [] if units is None else [f"about {units} {UNITS[column.unit]} (now {column.units})"]
     ways += [] if draws is None else [f"{draws} draws (now {seen.draws}) with these {UNITS[column.unit]}"]
     if not ways:
         return f"neither more {UNITS[column.unit]} nor more draws alone would do"
     return f"would take {', or '.join(ways)}"
-
-
-def _draws_needed(seen: Estimate, size: float, alpha: float) -> int | None:
-    """Return the fewest draws that make a difference of `size` detectable on the same test cases, or None."""
-    if seen.draw_df is None:
-        return None
-    more = range(seen.draws + 1, MOST_DRAWS + 1)
-    return next((draws for draws in more if detectable(with_draws(seen, draws), alpha=alpha) <= size), None)
 
 
 def place_among(ranks: dict[str, float], method: str) -> int:

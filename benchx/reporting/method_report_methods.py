@@ -127,18 +127,19 @@ def _intervals(board: Board, columns: Sequence[Column]) -> Iterator[str]:
     yield (
         f"Intervals are {percent(board.level)} t intervals. The variance due to the test cases is that of "
         f"{board.replicates} bootstrap replicates, in which whole {units} were drawn with replacement (Davison and "
-        "Hinkley 1997); a replicate that lacked a value of a class was drawn again."
+        "Hinkley 1997); a replicate that lacked a value of a class was drawn again. Since the AUROC of a class rests "
+        f"on the fewest {units} m that hold a positive, or a negative, each class's part of that variance was "
+        "multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined as by Satterthwaite 1946)."
     )
     if repeated:
         yield (
             "To it was added the variance between draws divided by their number S, less the part that the "
             "interaction of draws and test cases contributes to it, since the bootstrap holds that already (method of "
-            "moments). The degrees of freedom df follow from 1/df = (1 - w)/(K - 1) + w/(S - 1), with K the number of "
-            f"{units} and w the share of the observed variance between draws in the whole (to first order, Cochran "
-            "1964)."
+            "moments). The degrees of freedom df follow from 1/df = (1 - w)/c + w/(S - 1), with c those of the test "
+            "cases and w the share of the observed variance between draws in the whole (to first order, Cochran 1964)."
         )
     if not repeated or any(row.score.draw_variance is None for column in columns for row in column.rows):
-        yield "A result of one draw has an interval over the test cases only, with K - 1 degrees of freedom."
+        yield "A result of one draw has an interval over the test cases only."
 
 
 def _comparisons(board: Board) -> Iterator[str]:

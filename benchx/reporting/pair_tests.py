@@ -17,7 +17,7 @@ from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.multiplicity import holm
 from benchx.statistics.paired_tests import mcnemar
-from benchx.statistics.variance import equivalence
+from benchx.statistics.power import equivalence
 from benchx.tasks.operating_points import calls
 
 SPECIFICITY = 0.9

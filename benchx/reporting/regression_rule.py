@@ -25,11 +25,10 @@ from typing import Literal
 import numpy as np
 
 from benchx.statistics.multiplicity import first_threshold, holm
-from benchx.statistics.variance import Estimate, cases_needed, detectable, equivalence, with_draws
+from benchx.statistics.power import cases_needed, draws_needed, equivalence
+from benchx.statistics.variance import Estimate
 
 Tested = Literal["improved", "same", "regressed", "inconclusive"]
-MOST_DRAWS = 100
-"""More draws than these are not proposed to anyone."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def need(difference: Estimate, margin: float, level: float, tests: int) -> Need:
     while clusters is not None and clusters <= difference.clusters:
         target /= 2
         clusters = cases_needed(difference, target, alpha=alpha)
-    return Need(target, clusters, _draws_needed(difference, target, alpha))
+    return Need(target, clusters, draws_needed(difference, target, alpha=alpha))
 
 
 def _verdict(difference: Estimate, different: bool, negligible: bool) -> Tested:
@@ -120,12 +119,3 @@ def _equivalence_p(difference: Estimate, margin: float, alpha: float) -> float:
         return 1.0
     tests = equivalence(difference, margin, alpha)
     return max(tests.p_lower, tests.p_upper)
-
-
-def _draws_needed(difference: Estimate, target: float, alpha: float) -> int | None:
-    if difference.draw_df is None:
-        return None
-    for draws in range(difference.draws + 1, MOST_DRAWS + 1):
-        if detectable(with_draws(difference, draws), alpha=alpha) <= target:
-            return draws
-    return None

@@ -74,8 +74,9 @@ def rules(board: Board) -> tuple[str, ...]:
     return (
         "Scores are computed for every draw and then averaged; predictions never are. Intervals are "
         f"{percent(board.level)} t intervals whose variance is that of the test cases (bootstrap of the units named "
-        f"with each dataset, {board.replicates} replicates) plus that between draws divided by their number (degrees "
-        "of freedom by Cochran 1964). With one draw they cover the test cases only.",
+        f"with each dataset, {board.replicates} replicates, corrected for classes that few of them hold) plus that "
+        "between draws divided by their number (degrees of freedom by Satterthwaite 1946 and Cochran 1964). With one "
+        "draw they cover the test cases only.",
         "Two methods are compared on the same resampled test cases and draw by draw where they share draws; the "
         "variance between draws of a pair is moderated by that of the column's other methods (Smyth 2004). "
         "The p values of all pairs are corrected by "

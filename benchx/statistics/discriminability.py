@@ -19,7 +19,7 @@ from math import sqrt
 import numpy as np
 from scipy.stats import f as f_distribution
 
-from benchx.statistics.variance import detectable_with
+from benchx.statistics.power import detectable_with
 
 ALPHA = 0.05
 POWER = 0.8

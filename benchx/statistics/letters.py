@@ -7,6 +7,7 @@ needless is then left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from string import ascii_letters
 
@@ -39,6 +40,11 @@ def compact_letters(methods: Sequence[str], different: np.ndarray) -> dict[str, 
         for member in group:
             letters[methods[member]] += _letter(number)
     return letters
+
+
+def split_letters(text: str) -> list[str]:
+    """Return the letters of one method, each with the digits that belong to it."""
+    return re.findall(r"[A-Za-z]\d*", text)
 
 
 def _insert_and_absorb(different: np.ndarray) -> list[list[int]]:

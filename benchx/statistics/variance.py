@@ -9,9 +9,10 @@ The variance between draws also holds the interaction of draw and test case, whi
 taken out, as in the method of moments for a crossed random design.
 
 Degrees of freedom: with w the share of the draws in the variance (interaction included, since it is estimated from the
-same S numbers), 1/df = (1 - w) / (K - 1) + w / (S - 1). To first order in 1/df this is Cochran's rule, the weighted
-mean of the two t quantiles (Cochran 1964, Biometrics 20:191). Satterthwaite's rule (1946, Biometrics Bulletin 2:110)
-weighs by squares: where draws dominate but happen to lie close together it takes almost K - 1. With normal errors,
+same S numbers) and c those of the test cases (`benchx.statistics.case_error`), 1/df = (1 - w) / c + w / (S - 1). To
+first order in 1/df this is Cochran's rule, the weighted mean of the two t quantiles (1964, Biometrics 20:191).
+Satterthwaite's rule (1946, Biometrics Bulletin 2:110) weighs by squares: where draws dominate but happen to lie close
+together it takes almost c. With normal errors,
 S = 3 and a draw variance of four times one draw's case variance it covers 92 to 94 % and rejects five to ten times too
 often at a level of 0.001; the rule here covers 95 to 96 % and rejects twice too often at that level. The price: where
 the interaction is half of the case variance and the draws differ in nothing else, it covers 97 %. With S = 2 and a
@@ -82,23 +83,6 @@ class Estimate(Components):
     df: float
     level: float
     p_value: float
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """Two one-sided tests.
-
-    Attributes:
-        p_lower: of the hypothesis that the value is at most -margin.
-        p_upper: of the hypothesis that the value is at least +margin.
-        equivalent: both are rejected.
-        non_inferior: the first is rejected.
-    """
-
-    p_lower: float
-    p_upper: float
-    equivalent: bool
-    non_inferior: bool
 
 
 def mean_estimate(
@@ -195,73 +179,6 @@ def with_draws(estimate: Estimate, draws: int) -> Estimate:
     return _inferred(components, estimate.value, estimate.level)
 
 
-def detectable(estimate: Estimate, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Return the smallest true difference that a two-sided test finds with this power, see `detectable_with`."""
-    return detectable_with(estimate.se, estimate.df, power, alpha)
-
-
-def detectable_with(se: float, df: float, power: float = 0.8, alpha: float = 0.05) -> float:
-    """Return what a two-sided test with this standard error finds with this power: (t_{1-alpha/2} + t_power) se.
-
-    The multiplier is Bloom's (1995, Evaluation Review 19:547), an approximation to the noncentral t within 1 % from ten
-    degrees of freedom on.
-
-    Raises:
-        ValueError: power or alpha outside (0, 1).
-    """
-    return _multiplier(df, power, alpha) * se
-
-
-def cases_needed(estimate: Estimate, margin: float, power: float = 0.8, alpha: float = 0.05) -> int | None:
-    """Return how many clusters (patients) would make a difference of `margin` detectable; None: no number would.
-
-    The case variance, with the interaction in it, shrinks with the number of clusters; the draw variance does not.
-
-    Args:
-        estimate: of a difference.
-        margin: > 0, in units of the score.
-        power: in (0, 1).
-        alpha: two-sided level, in (0, 1).
-
-    Raises:
-        ValueError: a margin that is not positive, or power or alpha outside (0, 1).
-    """
-    if not margin > 0:
-        raise ValueError(f"the margin must be positive, not {margin}")
-
-    def enough(clusters: int) -> bool:
-        se, df = _error(_with_clusters(estimate, clusters))
-        return _multiplier(df, power, alpha) * se <= margin
-
-    high = 2
-    while not enough(high):
-        high *= 2
-        if high > 2**50:
-            return None
-    low = high // 2
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high
-
-
-def equivalence(estimate: Estimate, margin: float, alpha: float = 0.05) -> Equivalence:
-    """Test whether a difference lies inside (-margin, margin), by two one-sided tests.
-
-    Schuirmann 1987, Journal of Pharmacokinetics and Biopharmaceutics 15:657. Non-inferiority of the first method is the
-    lower of the two tests; a larger value must mean better.
-
-    Raises:
-        ValueError: a margin that is not positive, or alpha outside (0, 1).
-    """
-    if not margin > 0:
-        raise ValueError(f"the margin must be positive, not {margin}")
-    _check_probability("alpha", alpha)
-    p_lower = _one_sided(estimate.value + margin, estimate)
-    p_upper = _one_sided(margin - estimate.value, estimate)
-    return Equivalence(p_lower, p_upper, max(p_lower, p_upper) < alpha, p_lower < alpha)
-
-
 def _summed(
     sides: list[tuple[np.ndarray, np.ndarray]],
     value: float,
@@ -304,7 +221,7 @@ def _variance(values: np.ndarray, rounding: float) -> float:
     return 0.0 if np.ptp(values) <= rounding else float(values.var(ddof=1))
 
 
-def _error(components: Components) -> tuple[float, float]:
+def standard_error(components: Components) -> tuple[float, float]:
     """Return the standard error and its degrees of freedom."""
     if components.draw_variance is None or components.between_variance is None or components.draw_df is None:
         return float(np.sqrt(components.case_variance)), components.case_df
@@ -313,18 +230,8 @@ def _error(components: Components) -> tuple[float, float]:
     return float(np.sqrt(variance)), 1 / ((1 - share) / components.case_df + share / components.draw_df)
 
 
-def _with_clusters(estimate: Estimate, clusters: int) -> Components:
-    shrink = estimate.clusters / clusters
-    case_df = max((estimate.case_df + 1) / shrink - 1, 1e-3)
-    found = replace(estimate, case_variance=estimate.case_variance * shrink, case_df=case_df)
-    if estimate.draw_variance is None or estimate.between_variance is None:
-        return found
-    noise = estimate.between_variance - estimate.draw_variance
-    return replace(found, between_variance=estimate.draw_variance + noise * shrink)
-
-
 def _inferred(components: Components, value: float, level: float) -> Estimate:
-    se, df = _error(components)
+    se, df = standard_error(components)
     half = float(stats.t.ppf((1 + level) / 2, df)) * se
     p_value = float(2 * stats.t.sf(abs(value) / se, df)) if se else 1.0
     return Estimate(
@@ -339,20 +246,8 @@ def _inferred(components: Components, value: float, level: float) -> Estimate:
     )
 
 
-def _one_sided(distance: float, estimate: Estimate) -> float:
-    """Return the p value of the hypothesis that the distance, with the estimate's error, is not above 0."""
-    if estimate.se == 0:
-        return float(distance <= 0)
-    return float(stats.t.sf(distance / estimate.se, estimate.df))
-
-
-def _multiplier(df: float, power: float, alpha: float) -> float:
-    _check_probability("power", power)
-    _check_probability("alpha", alpha)
-    return float(stats.t.ppf(1 - alpha / 2, df) + stats.t.ppf(power, df))
-
-
-def _check_probability(name: str, value: float) -> None:
+def check_probability(name: str, value: float) -> None:
+    """Raise a ValueError unless a value lies strictly between 0 and 1."""
     if not 0 < value < 1:
         raise ValueError(f"{name} must lie between 0 and 1, not {value}")
 
@@ -365,5 +260,5 @@ def _checked(scores: np.ndarray, replicates: np.ndarray, level: float) -> tuple[
         raise ValueError("a variance needs at least two replicates")
     if not (np.isfinite(scores).all() and np.isfinite(replicates).all()):
         raise ValueError("scores and replicates must be finite: NaN or infinity found")
-    _check_probability("level", level)
+    check_probability("level", level)
     return scores, replicates

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 
@@ -8,7 +9,10 @@ from made_boards import made_board
 
 from benchx.errors import UsageError
 from benchx.reporting import files
-from benchx.reporting.json_board import from_json
+from benchx.reporting.board import Friedman
+from benchx.reporting.json_board import to_json
+from benchx.reporting.method_report import method_report
+from benchx.reporting.method_report_forms import report_markdown
 
 
 @pytest.fixture
@@ -28,7 +32,7 @@ def test_all_forms_are_written(tmp_path):
         "README.md", "board.csv", "board.json", "figures/cost--a.png", "figures/cost--a.svg",
         "figures/forest--b--10.png", "figures/forest--b--10.svg", "index.html", "table.tex",
     ]  # fmt: skip
-    assert from_json(json.loads((tmp_path / "new/board/board.json").read_text())) == board
+    assert json.loads((tmp_path / "new/board/board.json").read_text()) == json.loads(json.dumps(to_json(board)))
     assert (tmp_path / "new/board/figures/cost--a.svg").read_text() == "svg first"
     assert "figures/forest--b--10.svg" in (tmp_path / "new/board/README.md").read_text()
 
@@ -69,3 +73,15 @@ def test_what_cannot_be_written_is_an_error_with_a_remedy(tmp_path, monkeypatch)
     monkeypatch.setattr(files, "write_whole", full)
     with pytest.raises(UsageError, match="No space left"):
         files.write_board(made_board(2, 1, 1), tmp_path)
+
+
+def test_every_form_copes_with_blocks_that_all_rank_alike(tmp_path):
+    board = made_board(3, 4, 1)
+    alike = tuple(
+        dataclasses.replace(one, friedman=Friedman(chi2=8.0, chi2_p=0.02, f=None, f_p=0.001)) for one in board.standings
+    )
+    written = files.write_board(dataclasses.replace(board, standings=alike), tmp_path / "board")
+    readme = next(file for file in written if file.name == "README.md").read_text()
+    assert "without a finite F, as all blocks rank alike, p = 0.001: the methods differ." in readme
+    report = report_markdown(method_report(dataclasses.replace(board, standings=alike), board.methods[0].name))
+    assert "None" not in readme + report

@@ -84,7 +84,7 @@ def test_every_score_stands_in_the_table_without_any_script():
             if row is None:
                 assert text == "–"
                 continue
-            letters = row.letters + "‡" * bool(row.contaminated)
+            letters = row.letters + "†" * bool(row.contaminated)
             if len(row.draws) < row.planned_draws:
                 letters += f"{len(row.draws)}/{row.planned_draws}"
             interval = f"{row.score.low:.3f}–{row.score.high:.3f}"
@@ -108,7 +108,7 @@ def test_columns_that_cannot_separate_are_grey_and_say_so_in_words():
     assert len(grey) == len(blind) == 2
     for text, column in zip(grey, blind, strict=True):
         assert "cannot separate the methods" in text
-        assert f"MDD {column.discriminability.detectable:.3f}" in text
+        assert f"detects {column.discriminability.detectable:.3f}" in text
 
 
 def test_standings_say_who_is_left_out_and_what_they_lack():

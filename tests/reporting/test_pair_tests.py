@@ -23,8 +23,8 @@ from benchx.reporting.pair_columns import ComparedPair, PairColumn
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates
 from benchx.statistics.delong import macro_delong
+from benchx.statistics.power import equivalence
 from benchx.statistics.resampling import draw_clusters, leave_out
-from benchx.statistics.variance import equivalence
 
 
 @pytest.fixture(scope="module")

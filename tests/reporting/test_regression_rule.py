@@ -12,7 +12,8 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from benchx.reporting.regression_rule import judge, need
-from benchx.statistics.variance import Estimate, cases_needed, detectable, difference_estimate, equivalence
+from benchx.statistics.power import cases_needed, detectable, equivalence
+from benchx.statistics.variance import Estimate, difference_estimate
 
 MARGIN, LEVEL = 0.01, 0.95
 

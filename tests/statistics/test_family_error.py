@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 
+from benchx.reporting.families import Scores, differences
 from benchx.statistics.auroc_kernel import auroc_replicates
-from benchx.statistics.moderation import draw_prior
+from benchx.statistics.case_error import holders
 from benchx.statistics.multiplicity import holm
 from benchx.statistics.resampling import draw_clusters
-from benchx.statistics.variance import difference_estimate
+from benchx.statistics.variance import mean_estimate
 
 METHODS, PATIENTS, IMAGES, REPLICATES, RUNS = 10, 200, 3, 400, 2000
 
@@ -50,15 +49,21 @@ def _p_values(rng: np.random.Generator, draws: int, draw_effect: float) -> np.nd
     drawn = draw_clusters(clusters, REPLICATES, int(rng.integers(2**31)), labels[:, None])
     replicates = auroc_replicates(columns, column_labels, drawn).T.reshape(*shape, REPLICATES)
     estimates = _aurocs(scores, labels)
-    prior = draw_prior(estimates)
-    return np.array(
-        [
-            difference_estimate(
-                estimates[a], replicates[a], estimates[b], replicates[b], PATIENTS, paired_draws=True, prior=prior
-            ).p_value
-            for a, b in combinations(range(METHODS), 2)
-        ]
-    )
+    held = int(holders(labels[:, None], drawn.member)[0])
+    methods = [
+        Scores(
+            method=str(number),
+            draws=tuple(str(draw) for draw in range(draws)),
+            scores=estimates[number],
+            replicates=replicates[number],
+            by_class=replicates[number].mean(axis=0)[:, None],
+            held=np.array([held]),
+            clusters=PATIENTS,
+            estimate=mean_estimate(estimates[number], replicates[number], PATIENTS),
+        )
+        for number in range(METHODS)
+    ]
+    return np.array([estimate.p_value for _, _, estimate in differences(methods, 0.95)])
 
 
 def _aurocs(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

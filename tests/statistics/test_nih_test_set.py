@@ -12,12 +12,13 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchx.datasets.readers.nih import CLASSES
+from benchx.reporting.families import Scores, corrected, differences, letters
+from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.bootstrap import macro_auroc_replicates
+from benchx.statistics.case_error import holders, of_macro
 from benchx.statistics.delong import macro_delong
-from benchx.statistics.letters import compact_letters
-from benchx.statistics.multiplicity import holm
 from benchx.statistics.resampling import draw_clusters
-from benchx.statistics.variance import difference_estimate, mean_estimate
+from benchx.statistics.variance import mean_estimate
 
 pytestmark = pytest.mark.slow
 
@@ -54,10 +55,19 @@ def scores(test_set) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def replicates(test_set, scores) -> np.ndarray:
+def methods(test_set, scores) -> list[Scores]:
+    """The ten methods as a board has them, one draw each."""
     labels, patients = test_set
     draws = draw_clusters(patients, REPLICATES, 0, labels)
-    return np.stack([macro_auroc_replicates(one, labels, draws) for one in scores])
+    held, clusters = holders(labels, draws.member), len(set(patients))
+    found = []
+    for number, one in enumerate(scores):
+        value = np.array([roc_auc_score(labels, one, average="macro")])
+        by_class = auroc_replicates(one, labels, draws)
+        replicates = by_class.mean(axis=1)[None]
+        estimate = mean_estimate(value, replicates, of_macro(by_class, held, clusters))
+        found.append(Scores(str(number), ("deterministic",), value, replicates, by_class, held, clusters, estimate))
+    return found
 
 
 def test_the_labels_are_those_of_the_listed_images(test_set):
@@ -68,37 +78,22 @@ def test_the_labels_are_those_of_the_listed_images(test_set):
     assert len(set(patients)) < len(patients) / 2
 
 
-def test_intervals_hold_the_score_and_agree_with_delong_by_patient(test_set, scores, replicates):
+def test_errors_agree_with_delongs_by_patient(test_set, scores, methods):
     labels, patients = test_set
     for one, other in ((0, 1), (0, 9), (3, 6)):
-        value = roc_auc_score(labels, scores[one], average="macro")
-        estimate = mean_estimate(np.array([value]), replicates[[one]], len(set(patients)))
-        assert estimate.low < value < estimate.high
         gap = macro_delong(scores[one], scores[other], labels, patients)
-        boot = (replicates[one] - replicates[other]).std(ddof=1)
+        boot = (methods[one].replicates - methods[other].replicates).std(ddof=1)
         assert boot == pytest.approx((gap.high - gap.low) / 2 / 1.959964, rel=0.1)  # Monte Carlo error 2.2 %
 
 
-def test_images_as_if_they_were_patients_give_too_narrow_an_interval(test_set, scores, replicates):
+def test_images_as_if_they_were_patients_give_too_narrow_an_interval(test_set, scores, methods):
     labels, _ = test_set
     draws = draw_clusters([str(case) for case in range(len(labels))], 300, 0, labels)
-    assert macro_auroc_replicates(scores[0], labels, draws).std() < 0.9 * replicates[0].std()
+    assert macro_auroc_replicates(scores[0], labels, draws).std() < 0.9 * methods[0].replicates.std()
 
 
-def test_ten_methods_fall_into_their_groups(test_set, scores, replicates):
-    labels, patients = test_set
-    values = [np.array([roc_auc_score(labels, one, average="macro")]) for one in scores]
-    pairs = list(combinations(range(10), 2))
-    estimates = [
-        difference_estimate(
-            values[a], replicates[[a]], values[b], replicates[[b]], len(set(patients)), paired_draws=False
-        )
-        for a, b in pairs
-    ]
-    told = holm(np.array([estimate.p_value for estimate in estimates])) <= 0.05
-    different = np.zeros((10, 10), bool)
-    for (a, b), apart in zip(pairs, told, strict=True):
-        different[a, b] = different[b, a] = apart
-        assert apart == ((a, b) not in EQUAL)
-    letters = compact_letters([str(number) for number in range(10)], different)
-    assert list(letters.values()) == ["a", "a", "b", "c", "c", "c", "d", "e", "f", "f"]
+def test_ten_methods_fall_into_their_groups(methods):
+    (pairs,) = corrected([differences(methods, 0.95)], correction="holm", family="column", level=0.95, margin=None)
+    for pair in pairs:
+        assert pair.different == ((int(pair.a), int(pair.b)) not in EQUAL)
+    assert list(letters([one.method for one in methods], pairs).values()) == [*"aabcccdeff"]

@@ -13,15 +13,8 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
-from benchx.statistics.variance import (
-    Estimate,
-    cases_needed,
-    detectable,
-    difference_estimate,
-    equivalence,
-    mean_estimate,
-    with_draws,
-)
+from benchx.statistics.power import cases_needed, detectable, equivalence
+from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate, with_draws
 
 
 def certain(scores: np.ndarray, replicates: int = 50) -> np.ndarray:

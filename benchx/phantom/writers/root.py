@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from benchx.errors import UsageError
-from benchx.writing import partial_path, write_whole
+from benchx.writing import is_partial, write_whole
 
 MARKER = "PHANTOM.json"
 PHANTOM_VERSION = 1
@@ -40,9 +40,7 @@ def open_root(out: Path, dataset: str, patients: int, seed: int, size: int) -> N
         "size": size,
     }
     marker = out / MARKER
-    foreign = out.exists() and (
-        not out.is_dir() or any(path.name != partial_path(marker).name for path in out.iterdir())
-    )
+    foreign = out.exists() and (not out.is_dir() or any(not is_partial(path, marker) for path in out.iterdir()))
     if foreign and not marker.is_file():
         raise UsageError(
             f"{out} exists and holds no {MARKER}",

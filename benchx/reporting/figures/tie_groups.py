@@ -26,6 +26,7 @@ from benchx.reporting.grouping import (
     tied_with_best,
 )
 from benchx.reporting.wording import percent
+from benchx.statistics.letters import split_letters
 
 _LETTER = 0.07
 """Inches that a letter takes."""
@@ -59,7 +60,8 @@ def draw(board: Board) -> dict[str, Figure]:
 
 def _slots(column: Column) -> list[str]:
     """Return the letters of a column; each has its own place on a line."""
-    return sorted({letter for row in column.rows for letter in row.letters}, key=lambda one: (one.isupper(), one))
+    letters = {letter for row in column.rows for letter in split_letters(row.letters)}
+    return sorted(letters, key=lambda one: (one[1:], one[0].isupper(), one[0]))
 
 
 def _panel(axis: Axes, column: Column, methods: list[str]) -> None:
@@ -81,7 +83,7 @@ def _panel(axis: Axes, column: Column, methods: list[str]) -> None:
         axis.plot(values, places, "o", markersize=4.5, markeredgecolor=colour, markerfacecolor=filled)
     line = axis.get_yaxis_transform()
     for row in column.rows:
-        letters = "".join(slot if slot in row.letters else " " for slot in slots)
+        letters = "".join(slot if slot in split_letters(row.letters) else " " * len(slot) for slot in slots)
         marks = f"{letters} †" if row.contaminated else letters
         colour = BLUE if row.method in tied else INK
         at = place_of[row.method]

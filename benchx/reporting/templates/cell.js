@@ -50,7 +50,7 @@ function detailParts(cell, column) {
       gaps.map((gap) => [gap.attribute, `${gap.better} minus ${gap.worse}, on ${gap.classes} classes`, signed(gap.value, 4), range(gap, 4, signed), pText(gap.p)])));
   }
   if (points.length) {
-    parts.push(make("h3", {}, "Operating points"), make("p", { class: "note" }, "Thresholds from validation; means over classes and draws."),
+    parts.push(make("h3", {}, "Operating points"), make("p", { class: "note" }, "Thresholds from held-out cases; means over classes and draws."),
       tableOf("Operating points", ["#Specificity aimed at", "#Reached", "#Sensitivity", "#Classes"],
         points.map((point) => [percent(point.target), fixed(point.specificity, 3), fixed(point.sensitivity, 3), String(point.classes)])));
   }

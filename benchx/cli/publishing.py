@@ -38,6 +38,7 @@ def bundle(
     On data that is not open, ids are replaced by pseudonyms and labels are left out.
     """
     from benchx.publishing.bundle import make_bundle, write_bundle
+    from benchx.publishing.verdict import counted
     from benchx.results.store import Store
     from benchx.suites import read_suite
 
@@ -46,7 +47,7 @@ def bundle(
     write_bundle(made, path)
     manifest = made.manifest
     cells = sum(entry.path.endswith("/record.json") for entry in manifest.files)
-    lines = [f"{cells} cells of '{method}', {len(manifest.missing)} missing"]
+    lines = [f"{counted(cells, 'cell')} of '{method}', {len(manifest.missing)} missing"]
     lines += [f"missing: {one.label} ({one.state})" for one in manifest.missing]
     lines += [f"pseudonyms, no labels: {name}" for name in manifest.pseudonymous]
     lines += [f"id {manifest.id}", f"written: {path} ({len(made.content) / 1e6:.1f} MB)"]
@@ -58,6 +59,9 @@ def verify(
     file: Annotated[Path, typer.Argument(metavar="BUNDLE")],
     data_root: DataRoot = None,
     against: Annotated[list[Path], typer.Option(help="A bundle or a store to look for copies in; repeatable.")] = [],
+    suite: Annotated[
+        str | None, typer.Option(help="The suite that the bundle must be of: a name, or a suite file.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a bundle: whole, untouched, and every score recomputed from its predictions; exit 1 with all reasons.
@@ -65,8 +69,10 @@ def verify(
     With a data root, split, test cases and labels are compared with one's own files.
     """
     from benchx.publishing.verify import verify as check
+    from benchx.suites import read_suite
 
-    verdict = check(file, data_root=data_root, against=against)
+    asked = None if suite is None else read_suite(suite)
+    verdict = check(file, data_root=data_root, against=against, suite=asked)
     if json:
         print_json(out, verdict.to_dict())
     else:
@@ -101,7 +107,8 @@ def model_index(
     from benchx.suites import read_suite
     from benchx.writing import write_whole
 
-    text = to_yaml(index_of(select(read_suite(suite), Store(store), method), source_url))
+    results = Store(store)
+    text = to_yaml(index_of(select(read_suite(suite), results, method), results, source_url))
     if out_file is None:
         out.out(text, end="", highlight=False)
         return

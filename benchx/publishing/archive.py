@@ -14,17 +14,23 @@ import stat
 import struct
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 MAX_FILES = 20_000
 MAX_BYTES = 2 << 30
 """Of the whole archive; with stored members also of what is in it."""
 
+MAX_DIRECTORY = 256 * MAX_FILES
+"""Bytes of the list of members at the end of an archive."""
+
 DATE = (1980, 1, 1, 0, 0, 0)
 MODE = stat.S_IFREG | 0o644
 _UNIX = 3
 _ENCRYPTED = 0x1
+_END = struct.Struct("<4s4H2LH")
+_ENTRY_SIGNATURE, _END_SIGNATURE, _END64_LOCATOR_SIGNATURE = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07"
+_END64_LOCATOR_SIZE = 20
 _NAME = re.compile(r"manifest\.json|cells/[0-9a-f]{64}/(record\.json|predictions\.parquet|reports[a-z0-9_-]*\.parquet)")
 
 
@@ -53,6 +59,8 @@ def unpack(path: Path) -> tuple[dict[str, bytes], list[str]]:
     if (size := path.stat().st_size) > MAX_BYTES:
         return {}, [f"the file has {size} bytes, a bundle at most {MAX_BYTES}"]
     content = path.read_bytes()
+    if problem := _directory_problem(content):
+        return {}, [problem]
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
@@ -74,10 +82,26 @@ def unpack(path: Path) -> tuple[dict[str, bytes], list[str]]:
     return files, []
 
 
-def _dangers(entries: Iterable[zipfile.ZipInfo], size: int) -> list[str]:
-    entries = list(entries)
-    if len(entries) > MAX_FILES:
-        return [f"it holds {len(entries)} files, a bundle at most {MAX_FILES}"]
+def _directory_problem(content: bytes) -> str | None:
+    """Say what is wrong with the end of an archive, before the zip module makes an object of every member it lists.
+
+    The end record has to be the very end, and the list of members to stand right before it (PKWARE APPNOTE 4.3.16).
+    """
+    end = len(content) - _END.size
+    if end < 0 or content[end : end + 4] != _END_SIGNATURE:
+        return "it is not a readable zip archive: it does not end with the record that ends one"
+    _, disk, first_disk, here, total, size, offset, comment = _END.unpack_from(content, end)
+    if max(here, total) > MAX_FILES:
+        return f"it holds {max(here, total)} files, a bundle at most {MAX_FILES}"
+    locator = content[end - _END64_LOCATOR_SIZE : end][:4] if end >= _END64_LOCATOR_SIZE else b""
+    if disk or first_disk or comment or offset + size != end or locator == _END64_LOCATOR_SIGNATURE:
+        return "it is not a readable zip archive: its list of members is not where a bundle has it"
+    if size > MAX_DIRECTORY or content.count(_ENTRY_SIGNATURE, offset, end) > MAX_FILES:
+        return f"its list of members is longer than that of the {MAX_FILES} files that a bundle holds at most"
+    return None
+
+
+def _dangers(entries: Sequence[zipfile.ZipInfo], size: int) -> list[str]:
     names = Counter(entry.orig_filename for entry in entries)
     found = [f"the name {name!r} stands in it {count} times" for name, count in names.items() if count > 1]
     found += [f"{entry.orig_filename!r}: {reason}" for entry in entries for reason in _dangers_of(entry)]

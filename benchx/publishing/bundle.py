@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,10 @@ from benchx.planning import Cell
 from benchx.publishing.archive import pack
 from benchx.publishing.manifest import MANIFEST, Manifest, MissingCell, listed, published_suite
 from benchx.publishing.pseudonyms import hide, is_hidden, salt_of
+from benchx.publishing.publishable import publishable_predictions
+from benchx.publishing.records import record_bytes
 from benchx.publishing.selection import Selection, select
 from benchx.publishing.tables import write_table
-from benchx.results.record import Record
 from benchx.results.store import PREDICTIONS, RECORD, Store
 from benchx.suites import Suite
 from benchx.writing import write_whole
@@ -50,8 +50,9 @@ def make_bundle(suite: Suite, store: Store, method: str, *, with_reports: bool =
         with_reports: also take the report text that cells have beside their predictions.
 
     Raises:
-        StoreError: nothing is done, phantom and real results stand together, predictions cannot be read, or report
-            text is asked for and there is none, or it is that of data which is not open.
+        StoreError: nothing is done, phantom and real results stand together, predictions cannot be read or do not
+            give the recorded scores, or report text is asked for and there is none, or it is that of data which is
+            not open.
     """
     selection = select(suite, store, method)
     hidden = {
@@ -61,9 +62,9 @@ def make_bundle(suite: Suite, store: Store, method: str, *, with_reports: bool =
     files: dict[str, bytes] = {}
     for cell, record in selection.finished:
         folder = f"cells/{record.key}"
-        files[f"{folder}/{RECORD}"] = _record_bytes(record)
+        files[f"{folder}/{RECORD}"] = record_bytes(record)
         if record.state == "done":
-            table = store.predictions(record.key)
+            table = publishable_predictions(store, cell, record)
             if salt is not None and cell.dataset in hidden:
                 table = hide(table, salt, cell.dataset)
             files[f"{folder}/{PREDICTIONS}"] = write_table(table)
@@ -99,10 +100,6 @@ def write_bundle(bundle: Bundle, path: Path) -> None:
         raise StoreError(
             f"the bundle could not be written to {path}", error.strerror or str(error), "free space or give --out FILE"
         ) from error
-
-
-def _record_bytes(record: Record) -> bytes:
-    return (json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False) + "\n").encode()
 
 
 def _missing(cell: Cell, state: str) -> MissingCell:

@@ -11,7 +11,7 @@ from benchx.errors import UsageError
 from benchx.planning import Cell
 from benchx.publishing.duplicates import Scores, same, scores_of
 from benchx.publishing.opening import Opened, open_bundle
-from benchx.publishing.tables import read_table
+from benchx.publishing.table_reader import TableReader
 from benchx.publishing.verdict import Finding
 from benchx.results.store import Store
 
@@ -32,7 +32,7 @@ def shared_between_draws(own: Sequence[tuple[Cell, Scores]]) -> list[Finding]:
     ]
 
 
-def copied_from(path: Path, own: Sequence[tuple[Cell, Scores]], method: str) -> list[Finding]:
+def copied_from(path: Path, own: Sequence[tuple[Cell, Scores]], method: str, reader: TableReader) -> list[Finding]:
     """Find predictions that another method has too, on the same dataset, label fraction and seed.
 
     Args:
@@ -47,7 +47,9 @@ def copied_from(path: Path, own: Sequence[tuple[Cell, Scores]], method: str) -> 
         mine[cell.dataset, cell.fraction, cell.seed].append((cell, scores))
     return [
         Finding("error", "duplicates", cell.label, f"the same predictions as {other} ({path.name})")
-        for other, place, scores in (_of_store if path.is_dir() else _of_bundle)(path, method, mine)
+        for other, place, scores in (
+            _of_store(path, method, mine) if path.is_dir() else _of_bundle(path, method, mine, reader)
+        )
         for cell, own_scores in mine[place]
         if same(own_scores, scores)
     ]
@@ -63,7 +65,9 @@ def _of_store(path: Path, method: str, places: Container[Place]) -> Iterator[tup
             yield record.cell["method"], place, scores_of(store.predictions(record.key), pseudonymous=False)
 
 
-def _of_bundle(path: Path, method: str, places: Container[Place]) -> Iterator[tuple[str, Place, Scores]]:
+def _of_bundle(
+    path: Path, method: str, places: Container[Place], reader: TableReader
+) -> Iterator[tuple[str, Place, Scores]]:
     other = open_bundle(path)
     if not isinstance(other, Opened):
         raise UsageError(f"{path} cannot be compared with", other[0].what, f"see: benchx verify {path}")
@@ -76,7 +80,7 @@ def _of_bundle(path: Path, method: str, places: Container[Place]) -> Iterator[tu
             continue
         hidden = cell.dataset in other.manifest.pseudonymous
         try:
-            table = read_table(content, cell.settings["classes"], labelled=not hidden)
+            table = reader.read(content, cell.settings["classes"], labelled=not hidden)
         except ValueError as error:
             raise UsageError(f"{path} cannot be compared with", str(error), f"see: benchx verify {path}") from error
         yield other.manifest.method, place, scores_of(table, pseudonymous=hidden)

@@ -58,9 +58,10 @@ class Scores:
 def scores_of(table: pd.DataFrame, *, pseudonymous: bool) -> Scores:
     """Take the scores out of a prediction table, none of them NaN."""
     classes = tuple(sorted(name.removeprefix("score:") for name in table.columns if name.startswith("score:")))
-    order = np.argsort(table["sample"].to_numpy(str), kind="stable")
+    samples = table["sample"].to_numpy(object)
+    order = np.argsort(samples, kind="stable")
     values = table[[f"score:{name}" for name in classes]].to_numpy(np.float64)[order]
-    scores = Scores(classes, table["sample"].to_numpy(str)[order], values)
+    scores = Scores(classes, samples[order], values)
     return scores.without_samples() if pseudonymous else scores
 
 

@@ -16,8 +16,10 @@ import yaml
 
 from benchx.datasets.samples import Dataset
 from benchx.planning import Cell
+from benchx.publishing.publishable import publishable_predictions
 from benchx.publishing.selection import Selection
 from benchx.results.record import Record
+from benchx.results.store import Store
 
 TASKS = {"classification": ("image-classification", "Multi-label image classification")}
 """The hub's task id and its name, by task."""
@@ -29,20 +31,25 @@ METRICS = {
 """The metric's id and its name, by score; means over the scorable classes."""
 
 
-def model_index(selection: Selection, source_url: str | None = None) -> dict[str, Any]:
+def model_index(selection: Selection, store: Store, source_url: str | None = None) -> dict[str, Any]:
     """Return the metadata of a method's results: one entry per dataset, task, protocol and label fraction.
 
     Scores are means over seeds; the seeds, those that the suite asks for, and the digests of data and split stand
     beside them. Simulated data is called so in the dataset's name.
 
     Args:
+        store: holds the predictions, from which all scores are computed again.
         source_url: where the results are published; the hub shows no source without it.
 
     Returns:
         A mapping with the one key `model-index`, for a model card's YAML head.
+
+    Raises:
+        StoreError: predictions cannot be read, or do not give the recorded scores.
     """
     columns: dict[tuple[str, str, str, float], list[tuple[Cell, Record]]] = defaultdict(list)
     for cell, record in selection.done:
+        publishable_predictions(store, cell, record)
         columns[cell.column].append((cell, record))
     planned = [cell for cell, _ in (*selection.finished, *selection.missing)]
     suite = selection.suite

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-import benchx
-from benchx.digests import digest_json
 from benchx.errors import BenchxError, UsageError
 from benchx.planning import Cell, plan
 from benchx.publishing.archive import unpack
-from benchx.publishing.manifest import MANIFEST, MAX_CELLS, Manifest, PublishedSuite, published_suite
+from benchx.publishing.manifest import MANIFEST, MAX_CELLS, Manifest, PublishedSuite
 from benchx.publishing.pseudonyms import is_hidden, salt_of
+from benchx.publishing.records import is_canonical
+from benchx.publishing.suite_identity import suite_findings
 from benchx.publishing.verdict import Finding
 from benchx.results.record import Record
 from benchx.results.store import PREDICTIONS, RECORD
-from benchx.suites import read_suite, suite_names
+from benchx.suites import Suite
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,11 @@ class Opened:
     findings: tuple[Finding, ...]
 
 
-def open_bundle(path: Path) -> Opened | tuple[Finding, ...]:
+def open_bundle(path: Path, suite: Suite | None = None) -> Opened | tuple[Finding, ...]:
     """Read a bundle; nothing of it is extracted, unpickled or run.
+
+    Args:
+        suite: the one that the bundle must be of; None = that which it says it is of.
 
     Returns:
         The bundle, or, where there is nothing to go on with, why.
@@ -51,7 +54,8 @@ def open_bundle(path: Path) -> Opened | tuple[Finding, ...]:
         UsageError: there is no such file, or it cannot be read.
     """
     if not path.is_file():
-        raise UsageError(f"there is no bundle {path}", "the file does not exist", "check the path")
+        why = "it is a folder" if path.is_dir() else "the file does not exist"
+        raise UsageError(f"there is no bundle {path}", why, "name the file that `benchx bundle` wrote")
     try:
         files, problems = unpack(path)
     except OSError as error:
@@ -64,13 +68,13 @@ def open_bundle(path: Path) -> Opened | tuple[Finding, ...]:
     try:
         manifest = Manifest.model_validate_json(files[MANIFEST])
         findings += _manifest(manifest, files)
-        suite = PublishedSuite.model_validate(manifest.suite)
-        if suite.grid() > MAX_CELLS:
-            raise ValueError(f"the suite asks for {suite.grid()} cells, at most {MAX_CELLS} are planned")
-        planned = {cell.digest: cell for cell in plan(suite, [manifest.method])}
+        claimed = PublishedSuite.model_validate(manifest.suite)
+        if claimed.grid() > MAX_CELLS:
+            raise ValueError(f"the suite asks for {claimed.grid()} cells, at most {MAX_CELLS} are planned")
+        planned = {cell.digest: cell for cell in plan(claimed, [manifest.method])}
     except (ValidationError, BenchxError, ValueError, RecursionError) as error:
         return (*findings, Finding("error", "manifest", MANIFEST, _reason(error)))
-    findings += _suite(manifest, suite)
+    findings += suite_findings(manifest, claimed, suite)
     records = {}
     for name in sorted(files):
         folder, _, file = name.rpartition("/")
@@ -79,9 +83,12 @@ def open_bundle(path: Path) -> Opened | tuple[Finding, ...]:
                 records[folder.removeprefix("cells/")] = Record.model_validate_json(files[name])
             except (ValidationError, RecursionError) as error:
                 findings.append(Finding("error", "record", name, _reason(error)))
-    findings += _pseudonymous(manifest, suite, planned, records)
+                continue
+            if not is_canonical(files[name]):
+                findings.append(Finding("error", "record", name, "it is not written as benchx writes it"))
+    findings += _pseudonymous(manifest, claimed, planned, records)
     tables = {name.split("/")[1]: content for name, content in files.items() if name.endswith(f"/{PREDICTIONS}")}
-    return Opened(manifest, suite, planned, records, tables, tuple(findings))
+    return Opened(manifest, claimed, planned, records, tables, tuple(findings))
 
 
 def _manifest(manifest: Manifest, files: dict[str, bytes]) -> list[Finding]:
@@ -109,34 +116,6 @@ def _manifest(manifest: Manifest, files: dict[str, bytes]) -> list[Finding]:
     return found
 
 
-def _suite(manifest: Manifest, suite: PublishedSuite) -> list[Finding]:
-    """Check that the suite is the one it is called, and compare it with the one that ships."""
-    name = manifest.suite_name
-    found: list[Finding] = []
-    if manifest.suite_digest != digest_json(manifest.suite) or digest_json(suite.model_dump(mode="json")) != (
-        manifest.suite_digest
-    ):
-        found.append(Finding("error", "suite", name, "the suite's digest is not that of the suite"))
-    if (suite.name, suite.version) != (name, manifest.suite_version):
-        found.append(Finding("error", "suite", name, f"the suite itself says {suite.name}, version {suite.version}"))
-    if name not in suite_names():
-        what = "it does not ship with benchx: compared only with what the bundle says of it"
-        return [*found, Finding("note", "suite", name, what)]
-    shipped = read_suite(name)
-    if shipped.version != suite.version:
-        what = f"version {suite.version}; benchx {benchx.__version__} ships version {shipped.version}"
-        found.append(Finding("warning", "suite", name, what))
-    elif _content(published_suite(shipped)) != _content(suite.model_dump(mode="json")):
-        found.append(
-            Finding("error", "suite", name, f"it differs from suite {name} version {suite.version} as shipped")
-        )
-    return found
-
-
-def _content(suite: dict[str, object]) -> str:
-    return digest_json({name: value for name, value in suite.items() if name != "description"})
-
-
 def _pseudonymous(
     manifest: Manifest, suite: PublishedSuite, planned: dict[str, Cell], records: dict[str, Record]
 ) -> list[Finding]:
@@ -157,26 +136,6 @@ def _pseudonymous(
     expected = salt_of(records) if manifest.pseudonymous else None
     if manifest.salt != expected:
         found.append(Finding("error", "pseudonyms", MANIFEST, "the salt is not the digest of the bundle's keys"))
-    return found
-
-
-def missing_cells(opened: Opened) -> list[Finding]:
-    """Compare the plan with what is there, and with what the manifest admits.
-
-    A bundle with cells missing is not sound: results left out are results chosen. Whoever takes it all the same sees
-    here which they are.
-    """
-    present = {record.cell_digest for record in opened.records.values()}
-    admitted = {missing.cell: missing.state for missing in opened.manifest.missing}
-    found = [
-        Finding("error", "missing cells", cell.label, f"not in the bundle ({admitted.get(digest, 'not admitted')})")
-        for digest, cell in opened.planned.items()
-        if digest not in present
-    ]
-    wrong = sorted(set(admitted) & present | set(admitted) - set(opened.planned))
-    if wrong:
-        what = f"{len(wrong)} cells are listed as missing that are there, or are no cells of the suite"
-        found.append(Finding("error", "missing cells", MANIFEST, what))
     return found
 
 

@@ -13,6 +13,7 @@ import benchx
 from benchx.errors import BenchxError
 from benchx.methods.cards.schema import Card
 from benchx.planning import NUMERICS_VERSION, Cell, method_digest
+from benchx.publishing.verdict import shown
 from benchx.results.record import Record
 
 CLOCK_TOLERANCE = timedelta(days=1)
@@ -33,7 +34,7 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
         found.append("its cell is not the one that its cell digest names")
     if record.key != folder:
         found.append(f"it stands under another key than its own, {record.key[:12]}")
-    if record.cell.get("method") != method or record.card.get("name") != method:
+    if record.cell["method"] != method or record.card.get("name") != method:
         found.append(f"its cell or its card is not of method {method}")
     provenance = record.provenance
     if provenance.data != data:
@@ -63,6 +64,22 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
     return found
 
 
+def record_bytes(record: Record) -> bytes:
+    """Return the one form in which a bundle holds a record."""
+    return _json_bytes(record.model_dump(mode="json"))
+
+
+def is_canonical(content: bytes) -> bool:
+    """Whether a record's file is written as `record_bytes` writes one: every key once, every number finite.
+
+    Fields that another version of benchx knows are no matter of form.
+    """
+    try:
+        return _json_bytes(json.loads(content)) == content
+    except (ValueError, RecursionError):
+        return False
+
+
 def value_problems(record: Record, has_table: bool, now: datetime | None = None) -> list[str]:
     """Return which values of a record cannot be.
 
@@ -82,21 +99,20 @@ def value_problems(record: Record, has_table: bool, now: datetime | None = None)
         found.append(f"state {record.state} does not go with its scores, predictions or reason")
     provenance = record.provenance
     numbers = {
-        "wall time": provenance.wall_seconds,
-        "peak memory": provenance.peak_memory_bytes,
         "number of unreadable images": provenance.unreadable,
         "number of shared units": provenance.shared_units,
         "number of threads": provenance.threads - 1,
     }
     found += [f"its {name} cannot be" for name, value in numbers.items() if not (_finite(value) and value >= 0)]
-    found += _date_problems(provenance.created, now or datetime.now(UTC))
+    if datetime.fromisoformat(provenance.created) > (now or datetime.now(UTC)) + CLOCK_TOLERANCE:
+        found.append("it was made in the future")
     for path, value in _numbers(record.scores or {}, "scores"):
         if not _finite(value):
             found.append(f"{path} is no finite number")
         elif path.rpartition(".")[2] in _SHARES and not 0 <= value <= 1:
-            found.append(f"{path} is {value:g}, outside 0 to 1")
+            found.append(f"{path} is {shown(value)}, outside 0 to 1")
         elif path.rpartition(".")[2] in _COUNTS and (value < 0 or value != int(value)):
-            found.append(f"{path} is {value:g}, which is no count")
+            found.append(f"{path} is {shown(value)}, which is no count")
     return found
 
 
@@ -104,14 +120,8 @@ _SHARES = ("macro_auroc", "macro_auprc", "auroc", "auprc")
 _COUNTS = ("n", "positives", "negatives")
 
 
-def _date_problems(created: str, now: datetime) -> list[str]:
-    try:
-        date = datetime.fromisoformat(created)
-    except ValueError:
-        return ["its date is not one"]
-    if date.tzinfo is None:
-        return ["its date has no time zone"]
-    return ["it was made in the future"] if date > now + CLOCK_TOLERANCE else []
+def _json_bytes(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
 
 
 def _asked(cell: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchx.datasets.splits import CV5_FOLDS
 from benchx.planning import Cell
+from benchx.publishing.verdict import counted, shown
 from benchx.tasks import classification
 
 SCORERS: Mapping[str, Callable[[pd.DataFrame], dict[str, Any]]] = {"classification": classification.score}
@@ -20,18 +21,22 @@ TOLERANCE = 1e-12
 """Between a recorded score and the one computed here: sums may be taken in another order on another machine."""
 
 
+def split_folds(cell: Cell) -> int:
+    """Return how many folds the split of a cell has."""
+    return CV5_FOLDS if cell.split == "cv5" else 1
+
+
 def table_problems(table: pd.DataFrame, cell: Cell) -> list[str]:
     """Return which values of a prediction table cannot be."""
     found = []
     if table.empty:
         return ["it holds no test case"]
     if twice := int(table["sample"].duplicated().sum()):
-        found.append(f"{twice} test cases stand in it twice")
+        found.append(f"{counted(twice, 'test case')} in it twice")
     for name in ("sample", "cluster"):
         if (blank := int((table[name] == "").sum())) > 0:
-            found.append(f"column '{name}' is empty on {blank} rows")
-    folds = CV5_FOLDS if cell.split == "cv5" else 1
-    if outside := sorted(set(table["fold"]) - set(range(folds))):
+            found.append(f"column '{name}' is empty on {counted(blank, 'row')}")
+    if outside := sorted(set(table["fold"]) - set(range(split_folds(cell)))):
         found.append(f"fold {outside[0]} does not exist in split {cell.split}")
     if (table.groupby("cluster")["fold"].nunique() > 1).any():
         found.append("a cluster stands in two folds")
@@ -72,7 +77,7 @@ def attested_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell
         classes: Mapping[str, Any] = scores["per_class"]
         found = [] if set(classes) == set(cell.settings["classes"]) else ["its classes are not those of the cell"]
         if scores["n"] != len(table):
-            found.append(f"n is {scores['n']}, and there are {len(table)} predictions")
+            found.append(f"n is {shown(scores['n'])}, the table has {counted(len(table), 'row')}")
         for metric in ("auroc", "auprc"):
             known = [one[metric] for one in classes.values() if one[metric] is not None]
             if not _equal(scores[f"macro_{metric}"], sum(known) / len(known) if known else None, 1e-9):
@@ -102,14 +107,10 @@ def _differences(recorded: Any, computed: Any, path: str) -> list[str]:
         return found
     if _equal(recorded, computed, TOLERANCE):
         return []
-    return [f"{path} is recorded as {_short(recorded)}, the predictions give {_short(computed)}"]
+    return [f"{path} is recorded as {shown(recorded)}, the predictions give {shown(computed)}"]
 
 
 def _equal(one: Any, other: Any, tolerance: float) -> bool:
     if all(isinstance(value, float) for value in (one, other)):
         return math.isclose(one, other, rel_tol=0, abs_tol=tolerance)
     return bool(one == other)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)[:60]

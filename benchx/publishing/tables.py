@@ -7,13 +7,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from benchx.publishing.verdict import counted
 
 MAX_VALUES = 100_000_000
 """Rows times columns of one table."""
 
 CODECS = ("SNAPPY", "UNCOMPRESSED")
 """Those that cannot blow a small file up: what snappy packs grows about twentyfold at most."""
+
+MAX_IDENTIFIER = 256
+"""Characters of the id of a sample or a cluster."""
 
 IDENTIFIERS = ("sample", "cluster")
 
@@ -30,6 +36,8 @@ def write_table(table: pd.DataFrame) -> bytes:
 def read_table(content: bytes, classes: Sequence[str], *, labelled: bool) -> pd.DataFrame:
     """Read the predictions of a cell, as bundled by anybody.
 
+    The parquet library can be made to end the process: see `benchx.publishing.table_reader`.
+
     Args:
         classes: of the cell.
         labelled: whether the table must hold labels; otherwise it must hold neither labels nor groups.
@@ -41,16 +49,19 @@ def read_table(content: bytes, classes: Sequence[str], *, labelled: bool) -> pd.
         ValueError: it is no parquet file, too large, or has other columns or types; says which.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(IDENTIFIERS))
+        file = pq.ParquetFile(pa.BufferReader(content))
         _refuse_large(file.metadata)
         needed = _columns(file.schema_arrow, classes, labelled=labelled)
-        table = file.read(columns=needed).to_pandas(ignore_metadata=True)
+        packed = pq.ParquetFile(pa.BufferReader(content), read_dictionary=list(IDENTIFIERS))
+        read = packed.read(columns=needed)
+        _refuse_long(read)
+        table = read.to_pandas(ignore_metadata=True)
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"it is not a readable parquet file: {str(error).partition(chr(10))[0]}") from error
     for name in IDENTIFIERS:
         if table[name].isna().any():
             raise ValueError(f"column '{name}' is empty on a row")
-        table[name] = table[name].astype(str).astype(object)
+        table[name] = table[name].astype(object)
     return table
 
 
@@ -64,6 +75,16 @@ def _refuse_large(metadata: pq.FileMetaData) -> None:
         raise ValueError(f"it is compressed by {unknown[0]}; a bundle uses snappy")
 
 
+def _refuse_long(table: pa.Table) -> None:
+    for name in IDENTIFIERS:
+        for chunk in table[name].chunks:
+            longest = pc.max(pc.utf8_length(chunk.dictionary)).as_py() or 0
+            if longest > MAX_IDENTIFIER:
+                raise ValueError(
+                    f"column '{name}' holds an id of {longest} characters, at most {MAX_IDENTIFIER} are read"
+                )
+
+
 def _columns(schema: pa.Schema, classes: Sequence[str], *, labelled: bool) -> list[str]:
     """Return the columns to read, after making sure that they are there as they should be, and no others."""
     kinds = ("score", "label") if labelled else ("score",)
@@ -72,9 +93,9 @@ def _columns(schema: pa.Schema, classes: Sequence[str], *, labelled: bool) -> li
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("it has two columns of one name")
     if lacking := [name for name in needed if name not in found]:
-        raise ValueError(f"it lacks {len(lacking)} columns, first '{lacking[0]}'")
+        raise ValueError(f"it lacks {counted(len(lacking), 'column')}, first '{lacking[0]}'")
     if surplus := [name for name in found if name not in needed]:
-        raise ValueError(f"it has {len(surplus)} columns that do not belong there, first '{surplus[0]}'")
+        raise ValueError(f"it has {counted(len(surplus), 'column')} too many, first '{surplus[0]}'")
     for name in found:
         if not _fits(schema.field(name).type, name):
             raise ValueError(f"column '{name}' is of type {schema.field(name).type}")

@@ -14,6 +14,7 @@ from benchx.datasets.splits import Fold, make_folds, split_digest
 from benchx.errors import DatasetError
 from benchx.planning import Cell, Reading
 from benchx.publishing.pseudonyms import cluster_names, pseudonyms
+from benchx.publishing.verdict import counted
 from benchx.results.record import Provenance
 from benchx.workspace import Workspace
 
@@ -60,30 +61,40 @@ def read_truth(reading: Reading, workspace: Workspace, salt: str | None) -> Trut
     return Truth(samples, names, salt is not None, folds, split_digest(samples, folds) if folds else "", note)
 
 
-def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Truth) -> tuple[list[str], pd.DataFrame]:
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing predictions with the truth.
+
+    Attributes:
+        differences: errors.
+        left_out: what only its author can know to be true, in one line each.
+        labelled: the table with the true labels; as it is where cases or classes are unknown.
+    """
+
+    differences: list[str]
+    left_out: list[str]
+    labelled: pd.DataFrame
+
+
+def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Truth) -> Comparison:
     """Compare a cell's predictions with the truth.
 
-    Where images were left out as unreadable, the test cases must be some of the split's; the digest of the split is
-    then that of the images that were read, and cannot be compared.
-
-    Returns:
-        The differences, and the table with the true labels (as it is where cases or classes are unknown).
+    Where images were left out as unreadable, as many test cases may lack a prediction. The digest of the split is then
+    that of the images that were read, and cannot be compared.
     """
     samples = truth.samples
     row_of = {name: row for row, name in enumerate(truth.names)}
-    found = []
     rows = np.array([row_of.get(name, -1) for name in table["sample"]], dtype=int)
-    if (rows < 0).any():
-        return [f"{int((rows < 0).sum())} of {len(rows)} test cases are not in your files"], table
+    if (unknown := int((rows < 0).sum())) > 0:
+        return Comparison([f"not in your files: {unknown} of {counted(len(rows), 'test case')}"], [], table)
     classes = tuple(cell.settings["classes"])
-    if unknown := [name for name in classes if name not in samples.classes]:
-        return [f"class '{unknown[0]}' is not in your files"], table
-    if truth.folds:
-        found += _split(table["fold"].to_numpy(), rows, provenance, truth)
+    if absent := [name for name in classes if name not in samples.classes]:
+        return Comparison([f"class '{absent[0]}' is not in your files"], [], table)
+    found, left_out = _split(table["fold"].to_numpy(), rows, provenance, truth) if truth.folds else ([], [])
     clusters = samples.clusters[rows]
     expected = cluster_names(table["sample"].tolist(), clusters) if truth.hidden else clusters
     if (wrong := int((expected != table["cluster"].to_numpy()).sum())) > 0:
-        found.append(f"the clusters of {wrong} test cases are not those of your files")
+        found.append(f"another cluster than in your files: {counted(wrong, 'test case')}")
     labels = samples.class_labels(classes)[rows]
     labelled = table.copy()
     for index, name in enumerate(classes):
@@ -91,18 +102,23 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
         if column in table and not np.array_equal(table[column].to_numpy(), labels[:, index], equal_nan=True):
             found.append(f"the labels of '{name}' are not those of your files")
         labelled[column] = labels[:, index]
-    return found, labelled
+    return Comparison(found, left_out, labelled)
 
 
-def _split(folds: np.ndarray, rows: np.ndarray, provenance: Provenance, truth: Truth) -> list[str]:
-    whole = provenance.unreadable == 0
+def _split(folds: np.ndarray, rows: np.ndarray, provenance: Provenance, truth: Truth) -> tuple[list[str], list[str]]:
     found = []
-    if whole and provenance.split != truth.split:
+    if provenance.unreadable == 0 and provenance.split != truth.split:
         found.append("the sha256 of the split is not that of your files")
+    lacking = total = 0
     for number, fold in enumerate(truth.folds):
         predicted, test = set(rows[folds == number].tolist()), set(fold.test.tolist())
-        if predicted - test:
-            found.append(f"{len(predicted - test)} predictions of fold {number} are not on its test cases")
-        if whole and test - predicted:
-            found.append(f"{len(test - predicted)} test cases of fold {number} have no prediction")
-    return found
+        if surplus := len(predicted - test):
+            found.append(f"not on the test cases of fold {number}: {counted(surplus, 'prediction')}")
+        lacking, total = lacking + len(test - predicted), total + len(test)
+    if not lacking:
+        return found, []
+    what = f"without a prediction: {lacking} of {counted(total, 'test case')}"
+    said = f"{counted(provenance.unreadable, 'image')} said to be unreadable"
+    if provenance.unreadable > len(truth.names) or lacking > provenance.unreadable:
+        return [*found, f"{what}, with {said}"], []
+    return found, [f"{what}; {said}"]

@@ -10,6 +10,8 @@ Severity = Literal["error", "warning", "note"]
 CellState = Literal["re-scored", "attested", "not-applicable", "unsound"]
 
 _LONGEST = 300
+_SHORT = 60
+_LARGEST = 10**15
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         for name in ("where", "what"):
-            object.__setattr__(self, name, _shown(getattr(self, name)))
+            object.__setattr__(self, name, _printable(getattr(self, name)))
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,26 @@ class Verdict:
         return {"sound": self.sound, **asdict(self)}
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number and a noun that goes with it: `1 image`, `2 images`."""
+    return f"{shown(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def shown(value: Any) -> str:
+    """Return a value of a stranger's file in a sane length: six digits of a float, no number of thousands of digits."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        return f"a number beyond {_LARGEST:.0e}"
+    return str(value)[:_SHORT]
+
+
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return findings without repetitions, errors first, then warnings, then notes."""
     weights = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: weights[finding.severity]))
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     plain = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
     return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from benchx.datasets.readers import vindr
 from benchx.datasets.samples import Samples
 from benchx.phantom.writers import write
 from benchx.publishing.bundle import make_bundle, write_bundle
+from benchx.publishing.table_reader import TableReader
 from benchx.results.store import Store
 from benchx.suites import Suite, read_suite
 
@@ -38,6 +40,18 @@ datasets:
 @pytest.fixture(autouse=True)
 def no_data_of_the_machine(monkeypatch):
     monkeypatch.delenv("BENCHX_DATA", raising=False)
+
+
+@pytest.fixture(scope="session")
+def reader():
+    """One process that reads tables, for all tests: `verify` starts its own, which takes a second."""
+    with TableReader() as reader:
+        yield reader
+
+
+@pytest.fixture(autouse=True)
+def one_reader(monkeypatch, reader):
+    monkeypatch.setattr("benchx.publishing.verify.TableReader", lambda: nullcontext(reader))
 
 
 def _suite(folder: Path, name: str, text: str) -> Suite:

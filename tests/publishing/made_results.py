@@ -50,6 +50,16 @@ def cases(cell: Cell, seed: int, patients: int = 30) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+def details_of(table: pd.DataFrame) -> dict[str, Any]:
+    """What the task would tell of the one fold of a table."""
+    images = {"train": 100, "val": 10, "test": len(table)}
+    units = {"train": 50, "val": 5, "test": table["cluster"].nunique()}
+    classes = [name.removeprefix("score:") for name in table if name.startswith("score:")]
+    thresholds = {name: {"0.9": 0.5, "0.95": None} for name in classes}
+    fold = {"fold": 0, "images": images, "units": units, "untrained_classes": [], "strength": 1.0}
+    return {"folds": [fold | {"thresholds": thresholds}]}
+
+
 def record_of(cell: Cell, table: pd.DataFrame | None, *, data: str, **of_provenance: Any) -> Record:
     card = read_card(METHOD if cell.method == METHOD else OTHER)
     card = card.model_copy(update={"name": cell.method})
@@ -75,6 +85,7 @@ def record_of(cell: Cell, table: pd.DataFrame | None, *, data: str, **of_provena
         cell_digest=cell.digest,
         reason="no class can be scored" if table is None else None,
         scores=None if table is None else classification.score(table),
+        details={} if table is None else details_of(table),
         card=card.model_dump(mode="json"),
         provenance=provenance,
     )
@@ -89,17 +100,33 @@ def fill(store: Store, suite: Suite, method: str = METHOD, *, data: str = "phant
     return cells
 
 
-def fill_from(store: Store, suite: Suite, samples: Samples, method: str = METHOD, *, seed: int = 1) -> None:
-    """Put a result of every cell on a real dataset into a store, on the test cases of its official split."""
+def fill_from(
+    store: Store,
+    suite: Suite,
+    samples: Samples,
+    method: str = METHOD,
+    *,
+    seed: int = 1,
+    left_out: int = 0,
+    unreadable: int = 0,
+) -> None:
+    """Put a result of every cell on a real dataset into a store, on the test cases of its official split.
+
+    Args:
+        left_out: how many of the first test cases get no prediction.
+        unreadable: how many images the records call unreadable.
+    """
     folds = make_folds(samples, "official")
-    test = folds[0].test
+    test = folds[0].test[left_out:]
     for cell in plan(suite, [method]):
         classes = tuple(cell.settings["classes"])
         labels = samples.class_labels(classes)[test]
         scores = labels + np.random.default_rng([seed, cell.seed or 0]).normal(size=labels.shape)
         table = classification_table(samples, test, 0, scores, labels, classes)
         table["group:sex"] = "F"
-        record = record_of(cell, table, data="real", split=split_digest(samples, folds), unit=samples.unit)
+        record = record_of(
+            cell, table, data="real", split=split_digest(samples, folds), unit=samples.unit, unreadable=unreadable
+        )
         store.put(record, table)
 
 
@@ -124,12 +151,25 @@ def first(files: dict[str, bytes], ending: str) -> str:
     return next(name for name in sorted(files) if name.endswith(ending))
 
 
+def hide_result(index: int) -> Edit:
+    """Call a finished cell, by its place among the sorted keys, not applicable, as someone would who dislikes it."""
+
+    def edit(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
+        name = sorted(name for name in files if name.endswith("record.json"))[index]
+        record = json.loads(files[name])
+        record.update(state="not-applicable", scores=None, details={}, reason="no class can be scored")
+        files[name] = (json.dumps(record, indent=1) + "\n").encode()
+        del files[name.replace("record.json", "predictions.parquet")]
+
+    return edit
+
+
 def edit_record(change: Callable[[dict[str, Any]], None]) -> Edit:
     def edit(files: dict[str, bytes], manifest: dict[str, Any]) -> None:
         name = first(files, "record.json")
         record = json.loads(files[name])
         change(record)
-        files[name] = json.dumps(record).encode()
+        files[name] = (json.dumps(record, indent=1) + "\n").encode()
 
     return edit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 
 import pytest
@@ -93,6 +94,36 @@ def test_too_many_files_too_many_bytes_and_claims_beyond_the_archive_are_refused
     claimed = content[:start] + content[start:].replace((99).to_bytes(4, "little"), (9999).to_bytes(4, "little"))
     path.write_bytes(claimed)
     assert "claim" in unpack(path)[1][0]
+
+
+def end_record(content: bytes, **changes: int) -> bytes:
+    """Change fields of the end record of an archive."""
+    names = ("disk", "first_disk", "here", "total", "size", "offset", "comment")
+    fields = dict(zip(names, struct.unpack("<4H2LH", content[-18:]), strict=True)) | changes
+    return content[:-18] + struct.pack("<4H2LH", *fields.values())
+
+
+def test_a_flood_of_members_is_refused_before_an_object_is_made_of_each(tmp_path, monkeypatch):
+    def never(*arguments):
+        raise AssertionError("the zip module must not see it")
+
+    path = tmp_path / "flood.zip"
+    member = b"PK\x01\x02" + bytes(42)
+    flood = member * 30_000
+    end = b"PK\x05\x06" + bytes(18)
+    monkeypatch.setattr("zipfile.ZipFile", never)
+    for content, says in (
+        (end_record(flood + end, here=30_000, total=30_000, size=len(flood)), "it holds 30000 files, a bundle at most"),
+        (end_record(flood + end, here=1, total=1, size=len(flood)), "its list of members is longer than"),
+        (end_record(bytes(6_000_000) + end, here=1, total=1, size=6_000_000), "its list of members is longer than"),
+        (end_record(flood + end, here=1, total=1, size=46), "its list of members is not where a bundle has it"),
+        (flood + b"PK\x06\x07" + bytes(16) + end_record(end, size=len(flood) + 20), "its list of members is not where"),
+    ):
+        path.write_bytes(content)
+        files, problems = unpack(path)
+        assert files == {}
+        assert len(problems) == 1
+        assert says in problems[0]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"no archive at all", b"PK\x05\x06" + b"\0" * 18])

@@ -18,7 +18,9 @@ from benchx.publishing.selection import select
 
 
 def test_the_hubs_parser_reads_every_result(suite, store):
-    index = yaml.safe_load(to_yaml(model_index(select(suite, store, METHOD), "https://example.org/b")))["model-index"]
+    index = yaml.safe_load(to_yaml(model_index(select(suite, store, METHOD), store, "https://example.org/b")))[
+        "model-index"
+    ]
     name, results = model_index_to_eval_results(index)
     assert name == METHOD
     assert [(one.dataset_config, one.metric_type) for one in results] == [
@@ -44,7 +46,7 @@ def test_the_hubs_parser_reads_every_result(suite, store):
 
 def test_a_model_card_with_it_is_valid_and_keeps_strange_names(suite, store):
     selection = select(suite, store, METHOD)
-    strange = model_index(selection)
+    strange = model_index(selection, store)
     strange["model-index"][0]["name"] = "a: [b] # 'c' \"d\" <script>"
     card = ModelCard(f"---\n{to_yaml(strange)}---\n# A model\n")
     assert card.data.model_name == "a: [b] # 'c' \"d\" <script>"

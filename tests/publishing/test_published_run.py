@@ -42,4 +42,4 @@ def test_a_run_is_bundled_and_rescored(tmp_path):
         assert verdict.sound, verdict.findings
         assert {cell.state for cell in verdict.cells} == {"re-scored"}
         assert {finding.check for finding in verdict.findings} == notes
-    assert len(model_index(select(suite, store, METHOD))["model-index"][0]["results"]) == 4
+    assert len(model_index(select(suite, store, METHOD), store)["model-index"][0]["results"]) == 4

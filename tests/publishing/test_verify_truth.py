@@ -46,9 +46,9 @@ def test_attested_scores_must_at_least_agree_with_themselves(private_bundle, dat
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda t: t.iloc[1:], "1 test cases of fold 0 have no prediction"),
-        (lambda t: t.assign(sample=[f"{n:016x}" for n in range(len(t))]), "test cases are not in your files"),
-        (lambda t: t.assign(cluster=t["sample"].iloc[0]), "are not those of your files"),
+        (lambda t: t.iloc[1:], "without a prediction: 1 of 12 test cases, with 0 images said to be unreadable"),
+        (lambda t: t.assign(sample=[f"{n:016x}" for n in range(len(t))]), "not in your files: 12 of 12 test cases"),
+        (lambda t: t.assign(cluster=t["sample"].iloc[0]), "another cluster than in your files: "),
     ],
 )
 def test_pseudonymous_test_cases_are_compared_with_the_data(private_bundle, data, tmp_path, change, says):
@@ -69,7 +69,7 @@ def test_open_labels_split_and_test_cases_are_compared_with_the_data(write_nih, 
     write_bundle(make_bundle(suite, store, METHOD), tmp_path / "b.zip")
     sound = verify(tmp_path / "b.zip", data_root=tmp_path)
     assert sound.sound, sound.findings
-    assert {finding.check for finding in sound.findings} == {"suite"}
+    assert {(finding.severity, finding.check) for finding in sound.findings} == {("warning", "suite")}
 
     def relabel(files, manifest):
         name = first(files, "predictions.parquet")
@@ -88,7 +88,7 @@ def test_open_labels_split_and_test_cases_are_compared_with_the_data(write_nih, 
         file.write("00000001_000.png\n")
     assert errors(verify(tmp_path / "b.zip", data_root=tmp_path)) == [
         ("truth", "the sha256 of the split is not that of your files"),
-        ("truth", "1 predictions of fold 0 are not on its test cases"),
+        ("truth", "not on the test cases of fold 0: 1 prediction"),
     ]
     (root / "Data_Entry_2017_v2020.csv").write_text("no table")
     broken = verify(tmp_path / "b.zip", data_root=tmp_path)
@@ -105,19 +105,41 @@ def test_real_ids_of_credentialed_data_in_a_bundle_are_an_error(private_bundle, 
     )
 
 
-def test_unreadable_images_may_be_left_out_of_the_test_cases(private_suite, vindr_samples, data, tmp_path):
-    store = Store(tmp_path / "store")
-    fill_from(store, private_suite, vindr_samples)
-    for record in list(store.records()):
-        provenance = record.provenance.model_copy(update={"unreadable": 1})
-        table = store.predictions(record.key).iloc[1:]
-        scores = classification.score(table)
-        store.put(record.model_copy(update={"provenance": provenance, "scores": scores}), table)
-    write_bundle(make_bundle(private_suite, store, METHOD), tmp_path / "b.zip")
-    assert verify(tmp_path / "b.zip", data_root=data).sound
-    whole = edit_record(lambda record: record["provenance"].update(unreadable=0))
-    found = errors(verify(forge(tmp_path / "b.zip", whole, tmp_path / "f.zip"), data_root=data))
-    assert ("truth", "1 test cases of fold 0 have no prediction") in found
+@pytest.fixture
+def with_left_out(private_suite, vindr_samples, tmp_path):
+    """A bundle that lacks the first test cases and calls some images unreadable, right in all else."""
+
+    def make(left_out, unreadable):
+        store = Store(tmp_path / f"{left_out}-{unreadable}")
+        fill_from(store, private_suite, vindr_samples, left_out=left_out, unreadable=unreadable)
+        write_bundle(make_bundle(private_suite, store, METHOD), tmp_path / "b.zip")
+        return tmp_path / "b.zip"
+
+    return make
+
+
+def unreadable(verdict):
+    return {one.what for one in verdict.findings if (one.severity, one.check) == ("warning", "unreadable")}
+
+
+def test_unreadable_images_may_be_left_out_of_the_test_cases_and_are_a_warning(with_left_out, data):
+    bundle = with_left_out(1, 3)
+    judge = "3 images left out as unreadable: a person has to judge that"
+    alone, joined = verify(bundle), verify(bundle, data_root=data)
+    assert alone.sound
+    assert unreadable(alone) == {judge}
+    assert joined.sound, joined.findings
+    share = "without a prediction: 1 of 12 test cases; 3 images said to be unreadable"
+    assert unreadable(joined) == {judge, share}
+
+
+@pytest.mark.parametrize(("left_out", "said"), [(1, 0), (4, 3), (2, 10**6)])
+def test_more_test_cases_left_out_than_can_have_been_unreadable_are_an_error(with_left_out, data, left_out, said):
+    bundle = with_left_out(left_out, said)
+    assert verify(bundle).sound
+    found = errors(verify(bundle, data_root=data))
+    assert {check for check, _ in found} == {"truth"}
+    assert found[0][1].startswith(f"without a prediction: {left_out} of 12 test cases, with {said} images")
 
 
 def test_simulated_files_are_no_truth_for_real_results(private_bundle, data, tmp_path):

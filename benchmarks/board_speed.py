@@ -22,8 +22,8 @@ from made_stores import record
 
 from benchx.methods.cards.reading import card_names
 from benchx.planning import Cell, plan
-from benchx.reporting.files import write_board
-from benchx.reporting.leaderboard import Rules, build_board
+from benchx.reporting.building.leaderboard import Rules, build_board
+from benchx.reporting.written.files import write_board
 from benchx.results.store import Store
 from benchx.suites import Suite, read_suite
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from benchx.reporting.page import to_html
+from benchx.reporting.written.page import to_html
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "reporting"))
 from made_boards import made_board

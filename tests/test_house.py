@@ -59,6 +59,20 @@ def test_data_flows_one_way(room):
     assert not backwards
 
 
+@pytest.mark.parametrize("room", ["written", "method", "pair", "compare"])
+def test_what_is_made_of_a_board_knows_nothing_of_the_others(room):
+    others = {"written", "method", "pair", "compare"} - {room}
+    found = {
+        f"{path.relative_to(PACKAGE)} imports {node.module}"
+        for path in (PACKAGE / "reporting" / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("benchx.reporting.")
+        and (node.module or "").split(".")[2] in others
+    }
+    assert not found
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_no_file_is_longer_than_400_lines(path):
     assert len(path.read_text().splitlines()) <= 400

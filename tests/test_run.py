@@ -13,7 +13,7 @@ import benchx
 from benchx.engines import local
 from benchx.errors import BenchxError, DataMissing, StoreError, UsageError, WeightsMissing
 from benchx.phantom.writers import write
-from benchx.reporting.leaderboard import Rules, build_board
+from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.results.status import status_rows
 from benchx.suites import read_suite
 

@@ -29,9 +29,9 @@ def leaderboard(
     json: Json = False,
 ) -> None:
     """Build the board of a suite from stored predictions: web page, Markdown, CSV, JSON, LaTeX and figures."""
-    from benchx.reporting.files import check_folder, write_board
-    from benchx.reporting.json_board import to_json
-    from benchx.reporting.markdown import to_markdown
+    from benchx.reporting.written.files import check_folder, write_board
+    from benchx.reporting.written.json_board import to_json
+    from benchx.reporting.written.markdown import to_markdown
     from benchx.suites import read_suite
 
     folder = out_dir or store[0] / "leaderboards" / read_suite(suite).name
@@ -57,7 +57,7 @@ def make_board(
 ) -> Board:
     """Build a board with progress bars."""
     from benchx.reporting.board import CORRECTIONS, FAMILIES
-    from benchx.reporting.leaderboard import Rules, build_board
+    from benchx.reporting.building.leaderboard import Rules, build_board
     from benchx.results.store import Store
     from benchx.suites import read_suite
 

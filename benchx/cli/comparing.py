@@ -17,7 +17,7 @@ from benchx.errors import BenchxError, UsageError
 from benchx.tables import print_json, print_rows
 
 if TYPE_CHECKING:
-    from benchx.reporting.comparison import Comparison, FailOn
+    from benchx.reporting.compare.comparison import Comparison, FailOn
 
 REGRESSION_EXIT = 1
 
@@ -47,11 +47,11 @@ def compare(
     Exit 0: nothing failed; 1: a regression, or a cell that failed in HEAD; 2: any error, or nothing to compare.
     """
     with _errors_exit_with_two():
-        from benchx.reporting.comparison import FAIL_ON, judged_by
-        from benchx.reporting.junit import to_junit
-        from benchx.reporting.regression import compare as compare_stores
-        from benchx.reporting.regression_texts import failed, to_markdown
-        from benchx.reporting.sarif import to_sarif
+        from benchx.reporting.compare.comparison import FAIL_ON, judged_by
+        from benchx.reporting.compare.junit import to_junit
+        from benchx.reporting.compare.sarif import to_sarif
+        from benchx.reporting.compare.stores import compare as compare_stores
+        from benchx.reporting.compare.texts import failed, to_markdown
         from benchx.results.store import Store
 
         chosen = choice(fail_on, "--fail-on", FAIL_ON)
@@ -121,7 +121,7 @@ def _check_targets(targets: dict[str, Path | None]) -> None:
 
 
 def _print(found: Comparison, fail_on: FailOn, json: bool) -> None:
-    from benchx.reporting.regression_texts import headline, rules_line, terminal_rows, to_json, workflow_commands
+    from benchx.reporting.compare.texts import headline, rules_line, terminal_rows, to_json, workflow_commands
 
     if json:
         return print_json(out, to_json(found, fail_on))

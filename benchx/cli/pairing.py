@@ -13,7 +13,7 @@ from benchx.cli.options import Json, bars_for, out
 from benchx.tables import print_json, print_rows
 
 if TYPE_CHECKING:
-    from benchx.reporting.pair_columns import PairColumn
+    from benchx.reporting.pair.columns import PairColumn
 
 _MEANING = (
     "t is the rule of boards, here not corrected for other pairs. All but t and TOST hold the draws fixed: they ask "
@@ -31,8 +31,8 @@ def pair(
     json: Json = False,
 ) -> None:
     """Compare two methods by every test, so that no conclusion hangs on the choice of one."""
-    from benchx.reporting.leaderboard import Rules
-    from benchx.reporting.pair_columns import compare_pair
+    from benchx.reporting.building.leaderboard import Rules
+    from benchx.reporting.pair.columns import compare_pair
     from benchx.results.store import Store
     from benchx.suites import read_suite
 

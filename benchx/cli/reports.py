@@ -23,8 +23,8 @@ def report(
 ) -> None:
     """Report on one method: where it stands, strong, weak or undecided, and sentences for a paper's methods section."""
     from benchx.errors import UsageError
-    from benchx.reporting.method_report import method_report
-    from benchx.reporting.method_report_forms import report_html, report_markdown
+    from benchx.reporting.method.forms import report_html, report_markdown
+    from benchx.reporting.method.report import method_report
     from benchx.writing import write_whole
 
     write = {"markdown": report_markdown, "html": report_html}[choice(form, "--format", FORMATS)]

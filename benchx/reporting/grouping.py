@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchx.reporting.board import Board, Column, Standing
+from benchx.reporting.board import Board, Column, Published, Row, Standing
 
 
 @dataclass(frozen=True)
@@ -87,3 +87,25 @@ def tied_with_best(column: Column) -> frozenset[str]:
     return frozenset(
         ({pair.a, pair.b} - {best}).pop() for pair in column.pairs if best in (pair.a, pair.b) and not pair.different
     )
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A result, and what was published for the same method and column."""
+
+    column: Column
+    row: Row
+    paper: Published | None
+    authors_code: Published | None
+
+
+def published_beside(board: Board) -> list[Beside]:
+    """Return the cells that were run here and of which a score is published."""
+    found = []
+    for column in board.columns:
+        scores = {(p.method, p.origin): p for p in column.published}
+        for row in column.rows:
+            paper, authors_code = (scores.get((row.method, origin)) for origin in ("paper", "authors-code"))
+            if paper is not None or authors_code is not None:
+                found.append(Beside(column, row, paper, authors_code))
+    return found

@@ -58,6 +58,11 @@ def estimate_text(estimate: Estimate) -> str:
     return interval(estimate.value, estimate.low, estimate.high)
 
 
+def digest_start(digest: str) -> str:
+    """Return enough of a digest to find it; board.json has the whole."""
+    return digest[:12]
+
+
 def p_value(p: float) -> str:
     """Write a p value: `p < 0.001`, `p = 0.012`."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from made_stores import predictions, record
 
-from benchx.reporting.regression import compare
+from benchx.reporting.compare.stores import compare
 from benchx.suites import read_suite
 
 SUITE = read_suite("phantom")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchx.reporting.leaderboard import Rules
-from benchx.reporting.pair_columns import ComparedPair, PairColumn, compare_pair
-from benchx.reporting.pair_sides import PairTest
+from benchx.reporting.building.leaderboard import Rules
+from benchx.reporting.pair.columns import ComparedPair, PairColumn, compare_pair
+from benchx.reporting.pair.sides import PairTest
 from benchx.results.store import Store
 from benchx.suites import read_suite
 from benchx.tasks.predictions import scores_and_labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchx.reporting.families import Scores, differences
+from benchx.reporting.building.families import Scores, differences
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders
 from benchx.statistics.multiplicity import holm

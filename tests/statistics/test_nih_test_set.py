@@ -12,7 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from benchx.datasets.readers.nih import CLASSES
-from benchx.reporting.families import Scores, corrected, differences, letters
+from benchx.reporting.building.families import Scores, corrected, differences, letters
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.bootstrap import macro_auroc_replicates
 from benchx.statistics.case_error import holders, of_macro

@@ -22,7 +22,7 @@ from benchx.errors import StoreError
 from benchx.metrics.calibration import Bin, calibration_scores, reliability
 from benchx.metrics.classification import classification_scores, scorable
 from benchx.reporting.board import Gap, OperatingPoint, Part
-from benchx.reporting.gathering import Found
+from benchx.reporting.building.gathering import Found
 from benchx.results.store import PREDICTIONS
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders
@@ -35,16 +35,14 @@ from benchx.tasks.predictions import fault, scores_and_labels
 from benchx.tasks.subgroups import read_groups
 from benchx.writing import write_whole
 
-_PACKAGE = Path(__file__).resolve().parents[1]
+_PACKAGE = Path(__file__).resolve().parents[2]
 _CODE = (
     "digests.py",
     "metrics",
     "statistics",
     "tasks",
-    "reporting/appraisal.py",
+    "reporting/building",
     "reporting/board.py",
-    "reporting/columns.py",
-    "reporting/gathering.py",
 )
 """What an appraisal's numbers and form come from; its digest is part of the name in the cache."""
 

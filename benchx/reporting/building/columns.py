@@ -15,11 +15,11 @@ from benchx.datasets.sharing import seen_of
 from benchx.digests import fraction_of_hash
 from benchx.errors import StoreError
 from benchx.planning import Cell
-from benchx.reporting.appraisal import Appraisal, Details, appraise, cases_digest, other_cases
 from benchx.reporting.board import Column, Draw, Drawn, Pair, Published, Rank, Row
-from benchx.reporting.families import Scores, letters
-from benchx.reporting.gathering import Found, Gathered
-from benchx.reporting.published import published_for
+from benchx.reporting.building.appraisal import Appraisal, Details, appraise, cases_digest, other_cases
+from benchx.reporting.building.families import Scores, letters
+from benchx.reporting.building.gathering import Found, Gathered
+from benchx.reporting.building.published import published_for
 from benchx.results.record import Record
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.discriminability import Discriminability, discriminability

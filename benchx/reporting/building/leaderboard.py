@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from benchx.errors import UsageError, unknown_name
 from benchx.reporting.board import Board, Correction, Family, Method
-from benchx.reporting.columns import Assessed, Certify, DrawsByCases, assess, build_column
-from benchx.reporting.families import corrected, differences
-from benchx.reporting.gathering import Gathering, gather
-from benchx.reporting.standings import build_standings
+from benchx.reporting.building.columns import Assessed, Certify, DrawsByCases, assess, build_column
+from benchx.reporting.building.families import corrected, differences
+from benchx.reporting.building.gathering import Gathering, gather
+from benchx.reporting.building.standings import build_standings
 from benchx.results.store import Store
 from benchx.suites import Suite
 

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from benchx.reporting.board import Column, Row, Scenario
-from benchx.reporting.columns import Assessed
+from benchx.reporting.building.columns import Assessed
 from benchx.results.record import Record
 from benchx.statistics.aggregation import block_order
 from benchx.statistics.ranking import ranks

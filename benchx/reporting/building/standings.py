@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from benchx.reporting.board import Column, Friedman, Place, Standing
-from benchx.reporting.columns import Assessed
-from benchx.reporting.families import Scores
-from benchx.reporting.robustness import scenarios
+from benchx.reporting.building.columns import Assessed
+from benchx.reporting.building.families import Scores
+from benchx.reporting.building.scenarios import scenarios
 from benchx.statistics.aggregation import (
     Aggregate,
     WinTieLoss,

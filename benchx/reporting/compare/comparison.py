@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from benchx.reporting.regression_matching import CellName
+from benchx.reporting.compare.matching import CellName
 from benchx.statistics.variance import Estimate
 
 Verdict = Literal["regressed", "missing", "inconclusive", "improved", "new", "same"]

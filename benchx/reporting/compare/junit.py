@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from benchx.reporting.comparison import Comparison, FailOn, Row, fails
-from benchx.reporting.regression_texts import rules_line, sentence
+from benchx.reporting.compare.comparison import Comparison, FailOn, Row, fails
+from benchx.reporting.compare.texts import rules_line, sentence
 from benchx.reporting.wording import percent, printable
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from benchx.digests import digest_json
 from benchx.errors import UsageError
 from benchx.reporting.board import column_name
-from benchx.reporting.columns import draw_name
-from benchx.reporting.gathering import Found
+from benchx.reporting.building.columns import draw_name
+from benchx.reporting.building.gathering import Found
 from benchx.results.record import Record
 from benchx.results.store import Store
 

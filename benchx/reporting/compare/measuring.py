@@ -12,12 +12,12 @@ import pandas as pd
 from benchx.datasets.samples import UNITS
 from benchx.errors import UsageError
 from benchx.metrics.classification import macro_auroc
-from benchx.reporting.appraisal import appraise, cases_digest
-from benchx.reporting.columns import DrawsByCases
-from benchx.reporting.comparison import Row
-from benchx.reporting.gathering import Found
-from benchx.reporting.regression_matching import CellName, Side, check_comparable
-from benchx.reporting.regression_notes import cost_of, notes_of
+from benchx.reporting.building.appraisal import appraise, cases_digest
+from benchx.reporting.building.columns import DrawsByCases
+from benchx.reporting.building.gathering import Found
+from benchx.reporting.compare.comparison import Row
+from benchx.reporting.compare.matching import CellName, Side, check_comparable
+from benchx.reporting.compare.notes import cost_of, notes_of
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.variance import difference_estimate
 from benchx.tasks.predictions import scores_and_labels

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from math import ceil, floor, log10
 from typing import Any
 
-from benchx.reporting.comparison import Cost
-from benchx.reporting.gathering import Found
-from benchx.reporting.regression_matching import Side
-from benchx.reporting.regression_rule import Need
+from benchx.reporting.building.gathering import Found
+from benchx.reporting.compare.comparison import Cost
+from benchx.reporting.compare.matching import Side
+from benchx.reporting.compare.rule import Need
 
 WORTH_TELLING = 1.2
 """Ratio of HEAD's cost to BASE's."""

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from benchx import __version__
 from benchx.digests import digest_json
-from benchx.reporting.comparison import Comparison, FailOn, Row, fails
-from benchx.reporting.regression_matching import CellName
-from benchx.reporting.regression_texts import labels, sentence
+from benchx.reporting.compare.comparison import Comparison, FailOn, Row, fails
+from benchx.reporting.compare.matching import CellName
+from benchx.reporting.compare.texts import labels, sentence
 from benchx.resources import resource_dir
 
 _RULES = {

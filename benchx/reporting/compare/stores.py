@@ -7,12 +7,12 @@ from dataclasses import replace
 from statistics import fmean
 
 from benchx.errors import UsageError
-from benchx.reporting.columns import DrawsByCases
-from benchx.reporting.comparison import Comparison, Row, Verdict, worst_first
-from benchx.reporting.regression_matching import CellName, Side, nothing_in_common, read_both
-from benchx.reporting.regression_measuring import REPLICATES, measure
-from benchx.reporting.regression_notes import unfinished_reason, what_would_do
-from benchx.reporting.regression_rule import judge, need
+from benchx.reporting.building.columns import DrawsByCases
+from benchx.reporting.compare.comparison import Comparison, Row, Verdict, worst_first
+from benchx.reporting.compare.matching import CellName, Side, nothing_in_common, read_both
+from benchx.reporting.compare.measuring import REPLICATES, measure
+from benchx.reporting.compare.notes import unfinished_reason, what_would_do
+from benchx.reporting.compare.rule import judge, need
 from benchx.results.store import Store
 from benchx.statistics.variance import Estimate
 
@@ -22,7 +22,7 @@ _NOWHERE = Side({}, {}, 0)
 def compare(
     base: Store, head: Store, *, suite: str | None, margin: float, level: float, advance: Callable[[int, int], None]
 ) -> Comparison:
-    """Compare two stores by the rule of `benchx.reporting.regression_rule`.
+    """Compare two stores by the rule of `benchx.reporting.compare.rule`.
 
     A cell is compared on the draws that both stores have, pair by pair; where they share none, as independent draws.
     Identical predictions are `same` without a test. A cell is `missing` that BASE has and HEAD has not; so is one of

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from math import ceil, log10
 from typing import Any
 
-from benchx.reporting.comparison import Comparison, FailOn, Row, fails
+from benchx.reporting.compare.comparison import Comparison, FailOn, Row, fails
+from benchx.reporting.compare.notes import cost_texts
 from benchx.reporting.markdown_text import escape
-from benchx.reporting.regression_notes import cost_texts
 from benchx.reporting.wording import PHANTOM, interval, number, p_value, percent, printable
 
 SCHEMA_VERSION = 1

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Scenario, Standing
 from benchx.reporting.grouping import at_largest_fraction, by_task_and_protocol, difference
-from benchx.reporting.method_report_limits import untold
-from benchx.reporting.method_report_parts import Naming, Section, joined, plural
+from benchx.reporting.method.limits import untold
+from benchx.reporting.method.parts import Naming, Section, joined, plural
 from benchx.reporting.wording import interval, number, p_value
 from benchx.statistics.multiplicity import first_threshold
 from benchx.statistics.power import cases_needed, draws_needed

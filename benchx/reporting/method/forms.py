@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchx.reporting.markdown_text import bullets, escape, table
-from benchx.reporting.method_report_parts import MethodReport, Section
+from benchx.reporting.method.parts import MethodReport, Section
 from benchx.reporting.wording import printable
 
 _TEMPLATES = Path(__file__).parent / "templates"

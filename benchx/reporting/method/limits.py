@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Row
-from benchx.reporting.method_report_parts import Naming, joined, plural
+from benchx.reporting.method.parts import Naming, joined, plural
 
 
 def untold(board: Board, method: str, naming: Naming) -> Iterator[str]:

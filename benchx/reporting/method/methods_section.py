@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Drawn, Standing
-from benchx.reporting.method_report_parts import joined, plural
+from benchx.reporting.method.parts import joined, plural
 from benchx.reporting.wording import CORRECTIONS, FAMILIES, number, p_value, percent
 from benchx.statistics.moderation import PRIOR_DF
 

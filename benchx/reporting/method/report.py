@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 from benchx.errors import unknown_name
 from benchx.reporting.board import Board, Column, Method, Place, Row, Standing
-from benchx.reporting.grouping import difference
-from benchx.reporting.method_report_findings import failures, findings, largest_fractions, place_among
-from benchx.reporting.method_report_methods import methods_section, references
-from benchx.reporting.method_report_parts import MethodReport, Naming, Section, Table, joined, plural
-from benchx.reporting.page_tables import comparisons, digest_start
+from benchx.reporting.grouping import difference, published_beside
+from benchx.reporting.method.findings import failures, findings, largest_fractions, place_among
+from benchx.reporting.method.methods_section import methods_section, references
+from benchx.reporting.method.parts import MethodReport, Naming, Section, Table, joined, plural
 from benchx.reporting.wording import (
     CORRECTIONS,
     DOTS,
     PHANTOM,
+    digest_start,
     estimate_text,
     interval,
     number,
@@ -107,7 +107,7 @@ def _scores(board: Board, method: str) -> Iterator[Section]:
     alone = "It is the only method with a result, so nothing was compared."
     yield Section("Where it stands", tuple(places) or (alone,), _columns(board, method, naming))
     yield _secondary(board, method, naming)
-    published = [one for one in comparisons(board) if one.row.method == method]
+    published = [one for one in published_beside(board) if one.row.method == method]
     if published:
         origins = [[one.paper, one.authors_code] for one in published]
         rows = tuple(

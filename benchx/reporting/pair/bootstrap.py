@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchx.reporting.pair_sides import ROUNDING, Pairing, PairTest, unvarying
+from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, unvarying
 from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval
 from benchx.statistics.resampling import Draws, draw_clusters, leave_out
 

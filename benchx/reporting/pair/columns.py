@@ -8,11 +8,11 @@ from typing import Literal
 
 from benchx.errors import StoreError, UsageError, unknown_name
 from benchx.reporting.board import column_name
-from benchx.reporting.columns import DrawsByCases, assess
-from benchx.reporting.gathering import Gathered, Gathering, gather
-from benchx.reporting.leaderboard import Rules
-from benchx.reporting.pair_sides import PairTest, make_pairing
-from benchx.reporting.pair_tests import TESTS, equivalence_test
+from benchx.reporting.building.columns import DrawsByCases, assess
+from benchx.reporting.building.gathering import Gathered, Gathering, gather
+from benchx.reporting.building.leaderboard import Rules
+from benchx.reporting.pair.sides import PairTest, make_pairing
+from benchx.reporting.pair.tests import TESTS, equivalence_test
 from benchx.results.store import Store
 from benchx.suites import Suite
 

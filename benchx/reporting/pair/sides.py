@@ -13,9 +13,9 @@ from scipy.stats import rankdata
 from benchx.datasets.samples import UNITS
 from benchx.digests import fraction_of_hash
 from benchx.metrics.classification import scorable
-from benchx.reporting.columns import Assessed
-from benchx.reporting.families import Scores, differences
-from benchx.reporting.gathering import Found
+from benchx.reporting.building.columns import Assessed
+from benchx.reporting.building.families import Scores, differences
+from benchx.reporting.building.gathering import Found
 from benchx.statistics.variance import Estimate
 from benchx.tasks.predictions import scores_and_labels
 

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchx.reporting.pair_bootstrap import bca_test, percentile_test, stratified_test
-from benchx.reporting.pair_sides import ROUNDING, Pairing, PairTest, Side, unvarying
+from benchx.reporting.pair.bootstrap import bca_test, percentile_test, stratified_test
+from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, Side, unvarying
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.multiplicity import holm

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from benchx.errors import UsageError
 from benchx.reporting.board import Board
-from benchx.reporting.csv_table import to_csv
-from benchx.reporting.figures import KINDS, draw_figures, save
-from benchx.reporting.json_board import to_json
-from benchx.reporting.latex import to_latex
-from benchx.reporting.markdown import to_markdown
-from benchx.reporting.page import to_html
+from benchx.reporting.written.csv_table import to_csv
+from benchx.reporting.written.figures import KINDS, draw_figures, save
+from benchx.reporting.written.json_board import to_json
+from benchx.reporting.written.latex import to_latex
+from benchx.reporting.written.markdown import to_markdown
+from benchx.reporting.written.page import to_html
 from benchx.writing import write_whole
 
 _OURS = re.compile(rf"({'|'.join(KINDS)})--[a-z0-9-]+\.(svg|png)")

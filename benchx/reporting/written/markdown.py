@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from benchx.reporting.board import Board
 from benchx.reporting.grouping import by_dataset, by_task_and_protocol, standing_of
-from benchx.reporting.markdown_dataset import dataset_parts
-from benchx.reporting.markdown_standing import standing_parts
 from benchx.reporting.markdown_text import bullets, escape, table
 from benchx.reporting.wording import PHANTOM, rules
+from benchx.reporting.written.markdown_dataset import dataset_parts
+from benchx.reporting.written.markdown_standing import standing_parts
 
 
 def to_markdown(board: Board, figures: Sequence[str] = ()) -> str:

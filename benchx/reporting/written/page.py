@@ -15,9 +15,10 @@ from markupsafe import Markup
 from benchx.datasets.samples import UNITS
 from benchx.reporting import wording
 from benchx.reporting.board import Board
-from benchx.reporting.page_data import Detail, page_data
-from benchx.reporting.page_diagram import critical_difference_diagram
-from benchx.reporting.page_tables import comparisons, grouped, method_order, published_rows, score_rows
+from benchx.reporting.grouping import published_beside
+from benchx.reporting.written.page_data import Detail, page_data
+from benchx.reporting.written.page_diagram import critical_difference_diagram
+from benchx.reporting.written.page_tables import grouped, method_order, published_rows, score_rows
 
 SIZE_LIMIT = 990_000
 """Bytes; a page beyond it gives up detail of single cells, first of the smaller fractions."""
@@ -56,7 +57,7 @@ def _render(board: Board, detail: Detail) -> str:
             groups=grouped(board),
             rows=score_rows(board),
             published=published_rows(board),
-            comparisons=comparisons(board),
+            comparisons=published_beside(board),
             order=method_order(board),
             diagrams=[critical_difference_diagram(standing) for standing in board.standings],
             dots=wording.DOTS,

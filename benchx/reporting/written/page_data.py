@@ -10,8 +10,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Draw, Part, Row
-from benchx.reporting.page_tables import digest_start, method_order, published_rows
-from benchx.reporting.wording import DRAWN
+from benchx.reporting.wording import DRAWN, digest_start
+from benchx.reporting.written.page_tables import method_order, published_rows
 from benchx.statistics.variance import Estimate
 
 FINE = 10_000

@@ -1,4 +1,4 @@
-"""The tables of the page: groups of columns, one line a method, published lines, and what papers say of our cells."""
+"""The tables of the page: groups of columns, one line a method, published lines."""
 
 from __future__ import annotations
 
@@ -49,16 +49,6 @@ class PublishedRow:
     method: str
     origin: str
     cells: tuple[Published | None, ...]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One cell that was run here and published elsewhere."""
-
-    column: Column
-    row: Row
-    paper: Published | None
-    authors_code: Published | None
 
 
 def grouped(board: Board) -> list[Group]:
@@ -115,20 +105,3 @@ def published_rows(board: Board) -> list[PublishedRow]:
     by_column = [{(p.method, p.origin): p for p in column.published} for column in board.columns]
     keys = sorted({key for found in by_column for key in found})
     return [PublishedRow(*key, tuple(found.get(key) for found in by_column)) for key in keys]
-
-
-def comparisons(board: Board) -> list[Comparison]:
-    """Return the cells that were run here and of which a score is published."""
-    found = []
-    for column in board.columns:
-        scores = {(p.method, p.origin): p for p in column.published}
-        for row in column.rows:
-            paper, authors_code = (scores.get((row.method, origin)) for origin in ("paper", "authors-code"))
-            if paper is not None or authors_code is not None:
-                found.append(Comparison(column, row, paper, authors_code))
-    return found
-
-
-def digest_start(digest: str) -> str:
-    """Return enough of a digest to find it; board.json has the whole."""
-    return digest[:12]

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from benchx.errors import BenchxError, StoreError
 from benchx.planning import plan
-from benchx.reporting.leaderboard import Rules, build_board
+from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.results.store import Store
 from benchx.suites import read_suite
 from benchx.tasks.predictions import scores_and_labels

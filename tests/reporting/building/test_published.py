@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchx.errors import UsageError
-from benchx.reporting.published import COLUMNS, published_for, read_published
+from benchx.reporting.building.published import COLUMNS, published_for, read_published
 
 HEADER = ",".join(COLUMNS)
 

@@ -9,8 +9,8 @@ import pytest
 from made_boards import made_board
 from made_stores import made_store
 
-from benchx.reporting.leaderboard import Rules, build_board
-from benchx.reporting.robustness import expected_score
+from benchx.reporting.building.leaderboard import Rules, build_board
+from benchx.reporting.building.scenarios import expected_score
 from benchx.suites import read_suite
 
 STRENGTHS = (0.01, 0.1, 1.0, 10.0, 100.0)

@@ -7,7 +7,7 @@ import pytest
 from made_stores import made_store
 from scipy import stats
 
-from benchx.reporting.leaderboard import Rules, build_board
+from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.suites import read_suite
 
 SKILLS = {"mrm": 2.0, "gloria": 0.9, "medklip": 0.5, "random-resnet50": 0.0}

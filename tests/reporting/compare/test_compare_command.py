@@ -106,7 +106,7 @@ def test_no_error_exits_as_a_regression_does(benchx, stores, monkeypatch, error,
     def failing(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("benchx.reporting.regression.compare", failing)
+    monkeypatch.setattr("benchx.reporting.compare.stores.compare", failing)
     code, _, err = benchx("compare", stores / "base", stores / "worse")
     assert code == 2, err
     assert says in err
@@ -119,7 +119,7 @@ def test_progress_that_nobody_reads_is_no_regression(benchx, stores, monkeypatch
     def closed(*arguments, **options):
         raise SystemExit(1)
 
-    monkeypatch.setattr("benchx.reporting.regression.compare", closed)
+    monkeypatch.setattr("benchx.reporting.compare.stores.compare", closed)
     assert benchx("compare", stores / "base", stores / "base")[0] == 2
 
 
@@ -167,7 +167,7 @@ def test_a_device_or_pipe_is_never_replaced_by_a_file(benchx, stores, tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_found_before_anything_is_computed(benchx, stores, monkeypatch):
-    monkeypatch.setattr("benchx.reporting.regression.compare", None)
+    monkeypatch.setattr("benchx.reporting.compare.stores.compare", None)
     code, _, err = benchx("compare", stores / "base", stores / "base", "--junit", "j.xml", "--sarif", "/proc/x.sarif")
     assert (code, "--sarif /proc/x.sarif could not be written" in err) == (2, True)
 

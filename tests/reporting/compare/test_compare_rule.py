@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchx.reporting.regression_rule import judge, need
+from benchx.reporting.compare.rule import judge, need
 from benchx.statistics.power import cases_needed, detectable, equivalence
 from benchx.statistics.variance import Estimate, difference_estimate
 

@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 
 from benchx.errors import StoreError
 from benchx.planning import plan
-from benchx.reporting import regression
-from benchx.reporting.comparison import fails, judged_by
+from benchx.reporting.compare import stores as regression
+from benchx.reporting.compare.comparison import fails, judged_by
 from benchx.results.store import Store
 from benchx.tasks.predictions import scores_and_labels
 

@@ -9,12 +9,13 @@ from xml.etree import ElementTree
 import pytest
 from scipy import stats
 
-from benchx.reporting.comparison import Comparison, Cost, Row, fails, judged_by
-from benchx.reporting.junit import to_junit
-from benchx.reporting.regression_matching import CellName
-from benchx.reporting.regression_notes import what_would_do
-from benchx.reporting.regression_rule import Need
-from benchx.reporting.regression_texts import (
+from benchx.reporting.compare.comparison import Comparison, Cost, Row, fails, judged_by
+from benchx.reporting.compare.junit import to_junit
+from benchx.reporting.compare.matching import CellName
+from benchx.reporting.compare.notes import what_would_do
+from benchx.reporting.compare.rule import Need
+from benchx.reporting.compare.sarif import to_sarif
+from benchx.reporting.compare.texts import (
     difference_text,
     headline,
     rules_line,
@@ -23,7 +24,6 @@ from benchx.reporting.regression_texts import (
     to_markdown,
     workflow_commands,
 )
-from benchx.reporting.sarif import to_sarif
 from benchx.statistics.variance import Estimate
 
 HOSTILE = "<img src=x>|`a` @octocat #12 \x00\x1b[31m\ud800\uffff\n::error::100%, a:b"

@@ -13,10 +13,10 @@ from scipy import stats
 
 from benchx.errors import UsageError
 from benchx.reporting.board import Board
-from benchx.reporting.leaderboard import Rules, build_board
-from benchx.reporting.method_report import method_report
-from benchx.reporting.method_report_forms import report_html, report_markdown
-from benchx.reporting.method_report_methods import REFERENCES
+from benchx.reporting.building.leaderboard import Rules, build_board
+from benchx.reporting.method.forms import report_html, report_markdown
+from benchx.reporting.method.methods_section import REFERENCES
+from benchx.reporting.method.report import method_report
 from benchx.suites import read_suite
 
 SKILLS = {"mrm": 2.0, "gloria": 0.9, "random-resnet50": 0.0}

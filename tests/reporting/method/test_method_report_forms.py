@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from benchx.cli.reports import report as command
 from benchx.errors import UsageError
-from benchx.reporting.leaderboard import Rules, build_board
-from benchx.reporting.method_report import method_report
-from benchx.reporting.method_report_forms import report_html, report_markdown
+from benchx.reporting.building.leaderboard import Rules, build_board
+from benchx.reporting.method.forms import report_html, report_markdown
+from benchx.reporting.method.report import method_report
 from benchx.reporting.wording import printable
 from benchx.suites import read_suite
 

@@ -24,7 +24,7 @@ from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from benchx.planning import plan
-from benchx.reporting.pair_columns import compare_pair
+from benchx.reporting.pair.columns import compare_pair
 from benchx.results.store import Store
 from benchx.statistics.paired_tests import mcnemar
 from benchx.tasks.predictions import scores_and_labels
@@ -203,7 +203,7 @@ def test_only_named_datasets_are_compared_and_progress_counts_tests(store):
 
 
 def test_large_test_sets_get_fewer_permutations(store, monkeypatch):
-    from benchx.reporting import pair_tests
+    from benchx.reporting.pair import tests as pair_tests
 
     monkeypatch.setattr(pair_tests, "_MOST_WORK", 1)
     one = rows_of(compared(store, datasets=["rsna"]).columns[0])["permutation"]

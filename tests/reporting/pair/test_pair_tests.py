@@ -17,9 +17,9 @@ from paired_stores import (
 from sklearn.metrics import roc_auc_score
 
 from benchx.digests import fraction_of_hash
-from benchx.reporting.columns import DrawsByCases
-from benchx.reporting.leaderboard import Rules, build_board
-from benchx.reporting.pair_columns import ComparedPair, PairColumn
+from benchx.reporting.building.columns import DrawsByCases
+from benchx.reporting.building.leaderboard import Rules, build_board
+from benchx.reporting.pair.columns import ComparedPair, PairColumn
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates
 from benchx.statistics.delong import macro_delong

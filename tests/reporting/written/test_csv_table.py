@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from made_boards import made_board
 
-from benchx.reporting.csv_table import to_csv
 from benchx.reporting.wording import printable
+from benchx.reporting.written.csv_table import to_csv
 
 
 def read(board):

@@ -13,10 +13,10 @@ from made_boards import made_board
 from matplotlib.image import imread
 from scipy.optimize import minimize
 
-from benchx.reporting.figures import KINDS, draw_figures, save
-from benchx.reporting.figures.cost import _ticks
-from benchx.reporting.figures.style import figure_name, label, spread
 from benchx.reporting.grouping import difference
+from benchx.reporting.written.figures import KINDS, draw_figures, save
+from benchx.reporting.written.figures.cost import _ticks
+from benchx.reporting.written.figures.style import figure_name, label, spread
 
 
 def texts(figure) -> list[str]:

@@ -8,11 +8,11 @@ import pytest
 from made_boards import made_board
 
 from benchx.errors import UsageError
-from benchx.reporting import files
 from benchx.reporting.board import Friedman
-from benchx.reporting.json_board import to_json
-from benchx.reporting.method_report import method_report
-from benchx.reporting.method_report_forms import report_markdown
+from benchx.reporting.method.forms import report_markdown
+from benchx.reporting.method.report import method_report
+from benchx.reporting.written import files
+from benchx.reporting.written.json_board import to_json
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from made_boards import made_board
 from pydantic import TypeAdapter
 
 from benchx.reporting.board import Board
-from benchx.reporting.json_board import to_json
+from benchx.reporting.written.json_board import to_json
 
 
 @pytest.mark.parametrize("size", [(1, 1, 1), (2, 1, 2), (6, 4, 3), (8, 5, 2)])

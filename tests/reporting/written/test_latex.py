@@ -6,7 +6,7 @@ import re
 import pytest
 from made_boards import made_board
 
-from benchx.reporting.latex import COLUMNS_PER_TABLE, escape, to_latex
+from benchx.reporting.written.latex import COLUMNS_PER_TABLE, escape, to_latex
 
 
 def tables(text: str) -> list[str]:

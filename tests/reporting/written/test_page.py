@@ -14,10 +14,10 @@ from itertools import combinations
 import pytest
 from made_boards import AWKWARD, made_board
 
-from benchx.reporting import page
 from benchx.reporting.board import Board
-from benchx.reporting.page import to_html
-from benchx.reporting.page_diagram import critical_difference_diagram
+from benchx.reporting.written import page
+from benchx.reporting.written.page import to_html
+from benchx.reporting.written.page_diagram import critical_difference_diagram
 
 VOID = {"meta", "link", "input", "br", "path"}
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from made_boards import made_board
 
-from benchx.reporting.page import to_html
+from benchx.reporting.written.page import to_html
 
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.slow

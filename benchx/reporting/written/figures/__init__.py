@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board
-from benchx.reporting.figures import (
+from benchx.reporting.written.figures import (
     cost,
     critical_difference,
     forest,
@@ -19,7 +19,7 @@ from benchx.reporting.figures import (
     robustness,
     tie_groups,
 )
-from benchx.reporting.figures.style import styled
+from benchx.reporting.written.figures.style import styled
 
 KINDS = {
     "tie-groups": tie_groups.draw,

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from benchx.reporting.board import Board
-from benchx.reporting.figures.style import BLUE, GREY, INK, PALE, entitle, figure_name, label, spread, styled
 from benchx.reporting.grouping import by_task_and_protocol, standing_of
+from benchx.reporting.written.figures.style import BLUE, GREY, INK, PALE, entitle, figure_name, label, spread, styled
 
 _SECONDS = (("s", 1), ("min", 60), ("h", 3600), ("d", 86400))
 _STEPS = {

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board, Standing
-from benchx.reporting.figures.style import BLUE, GREY, INK, entitle, figure_name, label, styled
+from benchx.reporting.written.figures.style import BLUE, GREY, INK, entitle, figure_name, label, styled
 
 _ROW, _BAR, _TOP = 0.2, 0.11, 0.2
 """Inches between two names, two bars, and from the line to the first bar."""

@@ -6,7 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board, Column
-from benchx.reporting.figures.style import (
+from benchx.reporting.grouping import by_fraction, by_task_and_protocol, difference, method_order, standing_of
+from benchx.reporting.wording import CORRECTIONS, percent
+from benchx.reporting.written.figures.style import (
     BLUE,
     GREY,
     INK,
@@ -20,8 +22,6 @@ from benchx.reporting.figures.style import (
     styled,
     without_result,
 )
-from benchx.reporting.grouping import by_fraction, by_task_and_protocol, difference, method_order, standing_of
-from benchx.reporting.wording import CORRECTIONS, percent
 
 
 @styled

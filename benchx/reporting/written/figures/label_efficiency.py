@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from benchx.reporting.board import Board, Column
-from benchx.reporting.figures.style import (
+from benchx.reporting.grouping import by_dataset, by_task_and_protocol, method_order, standing_of
+from benchx.reporting.wording import percent
+from benchx.reporting.written.figures.style import (
     COLOURS,
     DASHES,
     GREY,
@@ -19,8 +21,6 @@ from benchx.reporting.figures.style import (
     panels,
     styled,
 )
-from benchx.reporting.grouping import by_dataset, by_task_and_protocol, method_order, standing_of
-from benchx.reporting.wording import percent
 
 
 @styled

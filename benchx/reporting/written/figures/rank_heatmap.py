@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board, Column
-from benchx.reporting.figures.style import GREY, entitle, figure_name, label, list_methods, styled
 from benchx.reporting.grouping import by_fraction, by_task_and_protocol, method_order, standing_of
 from benchx.reporting.wording import DOTS, percent
+from benchx.reporting.written.figures.style import GREY, entitle, figure_name, label, list_methods, styled
 
 _CELL = (0.5, 0.27)
 """Inches."""

@@ -7,7 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board, Column
-from benchx.reporting.figures.style import (
+from benchx.reporting.grouping import at_largest_fraction, by_task_and_protocol, method_order, standing_of
+from benchx.reporting.wording import percent
+from benchx.reporting.written.figures.style import (
     COLOURS,
     DASHES,
     GREY,
@@ -19,8 +21,6 @@ from benchx.reporting.figures.style import (
     panels,
     styled,
 )
-from benchx.reporting.grouping import at_largest_fraction, by_task_and_protocol, method_order, standing_of
-from benchx.reporting.wording import percent
 
 _WITH_INTERVALS = 3
 """Methods up to which the bins' intervals can be told apart."""

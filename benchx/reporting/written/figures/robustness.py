@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchx.reporting.board import Board, Standing
-from benchx.reporting.figures.style import COLOURS, GREY, INK, entitle, figure_name, list_methods, styled
+from benchx.reporting.written.figures.style import COLOURS, GREY, INK, entitle, figure_name, list_methods, styled
 
 _KINDS = {
     "without a dataset": (COLOURS[0], "o"),

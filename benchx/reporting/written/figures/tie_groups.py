@@ -6,7 +6,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchx.reporting.board import Board, Column
-from benchx.reporting.figures.style import (
+from benchx.reporting.grouping import (
+    at_largest_fraction,
+    by_task_and_protocol,
+    method_order,
+    standing_of,
+    tied_with_best,
+)
+from benchx.reporting.wording import percent
+from benchx.reporting.written.figures.style import (
     BLUE,
     INK,
     PALE,
@@ -18,14 +26,6 @@ from benchx.reporting.figures.style import (
     styled,
     without_result,
 )
-from benchx.reporting.grouping import (
-    at_largest_fraction,
-    by_task_and_protocol,
-    method_order,
-    standing_of,
-    tied_with_best,
-)
-from benchx.reporting.wording import percent
 from benchx.statistics.letters import split_letters
 
 _LETTER = 0.07

@@ -1,0 +1,1 @@
+"""From stores to a board."""

@@ -1,0 +1,1 @@
+"""Two methods by every test."""

@@ -1,0 +1,1 @@
+"""A board in all its written forms."""

@@ -20,6 +20,10 @@ Scored = tuple[np.ndarray, np.ndarray]
 """Scores and labels of one draw, both [N, C]; labels in {0, 1, NaN}."""
 
 
+_LEAST_KEPT = 0.1
+"""The share of replicates that must hold every class in every compared subgroup."""
+
+
 @dataclass(frozen=True)
 class Subgroup:
     """One subgroup of the test cases.
@@ -89,62 +93,98 @@ def subgroup_scores(
         level: of the intervals.
 
     Raises:
-        ValueError: draws have other labels or other cases, a score is NaN, or fewer than two replicates are left.
+        ValueError: draws have other labels or other cases, or a score is NaN.
     """
     labels = _shared_labels(per_draw, draws)
     if len(groups) != len(labels):
         raise ValueError(f"{len(groups)} subgroup values for {len(labels)} cases")
-    rows = {name: np.flatnonzero(groups == name) for name in sorted({name for name in groups if name is not None})}
-    clusters = {name: len(np.unique(draws.member[one])) for name, one in rows.items()}
-    held = {name: holders(labels[one], draws.member[one]) for name, one in rows.items()}
-    enough = {name: one >= MIN_CLUSTERS for name, one in held.items()}
-    compared = [name for name in rows if enough[name].any()]
-    classes = (
-        np.flatnonzero(np.logical_and.reduce([enough[name] for name in compared])) if compared else np.zeros(0, int)
-    )
-    if not len(classes):
-        compared = []
-    scored = {name: _scored(per_draw, rows[name], classes, draws) for name in compared}
-    kept = np.logical_and.reduce([np.isfinite(replicates).all(axis=(0, 2)) for _, replicates in scored.values()])
-    if compared and kept.sum() < 2:
-        raise ValueError(f"of {len(draws.counts)} replicates {int(kept.sum())} hold every class in every subgroup")
-    scored = {name: (values, replicates[:, kept]) for name, (values, replicates) in scored.items()}
-    means = {name: (values, replicates.mean(axis=2)) for name, (values, replicates) in scored.items()}
-    by_class = {name: replicates.mean(axis=0) for name, (_, replicates) in scored.items()}
+    members = {name: _members(groups == name, labels, draws) for name in sorted({*groups} - {None})}
+    classes = _common_classes(list(members.values()))
+    scored = _scored(per_draw, {name: one for name, one in members.items() if one.enough.any()}, classes, draws)
     estimates = {
-        name: mean_estimate(*means[name], of_macro(by_class[name], held[name][classes], clusters[name]), level)
-        for name in compared
+        name: mean_estimate(one.values, one.macro, of_macro(one.by_class, one.held, one.clusters), level)
+        for name, one in scored.items()
     }
+    order = sorted(scored, key=lambda name: -estimates[name].value)
+    pairs = {(a, b): _difference(scored[a], scored[b], level) for a, b in combinations(order, 2)}
     subgroups = tuple(
-        Subgroup(name, len(one), clusters[name], estimates.get(name), None if name in estimates else _why(enough[name]))
-        for name, one in rows.items()
-    )
-    pairs = {
-        (a, b): difference_estimate(
-            *means[a],
-            *means[b],
-            of_macro(
-                by_class[a] - by_class[b],
-                np.minimum(held[a], held[b])[classes],
-                min(clusters[a], clusters[b]),
-                "difference",
-            ),
-            paired_draws=True,
-            level=level,
+        Subgroup(
+            name, len(one.rows), one.clusters, estimates.get(name), None if name in estimates else _why(one.enough)
         )
-        for a, b in combinations(sorted(compared, key=lambda name: -estimates[name].value), 2)
-    }
+        for name, one in members.items()
+    )
     return SubgroupScores(subgroups, tuple(int(index) for index in classes), _largest(pairs))
 
 
+@dataclass(frozen=True)
+class _Members:
+    """The cases [n] of a subgroup, its clusters, and the fewest of them that hold a value of each class [C]."""
+
+    rows: np.ndarray
+    clusters: int
+    held: np.ndarray
+
+    @property
+    def enough(self) -> np.ndarray:
+        """Which classes can be scored, bool [C]."""
+        return self.held >= MIN_CLUSTERS
+
+
+@dataclass(frozen=True)
+class _Scores:
+    """A subgroup on the common classes: macro AUROC `values` [S], replicates [S, R, C], and what they rest on."""
+
+    values: np.ndarray
+    replicates: np.ndarray
+    held: np.ndarray
+    clusters: int
+
+    @property
+    def macro(self) -> np.ndarray:
+        """Replicates of the macro AUROC, [S, R]."""
+        return self.replicates.mean(axis=2)
+
+    @property
+    def by_class(self) -> np.ndarray:
+        """Replicates averaged over draws, [R, C]."""
+        return self.replicates.mean(axis=0)
+
+
+def _members(inside: np.ndarray, labels: np.ndarray, draws: Draws) -> _Members:
+    rows = np.flatnonzero(inside)
+    member = draws.member[rows]
+    return _Members(rows, len(np.unique(member)), holders(labels[rows], member))
+
+
+def _common_classes(members: Sequence[_Members]) -> np.ndarray:
+    """Return the classes that every subgroup with any class can be scored on."""
+    enough = [one.enough for one in members if one.enough.any()]
+    return np.flatnonzero(np.logical_and.reduce(enough)) if enough else np.zeros(0, int)
+
+
 def _scored(
-    per_draw: Sequence[Scored], rows: np.ndarray, classes: np.ndarray, draws: Draws
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the macro AUROC [S] of some cases, and every class's replicates [S, R, C], NaN where one lacks a value."""
-    inside = replace(draws, member=draws.member[rows])
-    parts = [(scores[np.ix_(rows, classes)], labels[np.ix_(rows, classes)]) for scores, labels in per_draw]
-    values = np.array([macro_auroc(*part) for part in parts], np.float64)
-    return values, np.stack([auroc_replicates(*part, inside) for part in parts])
+    per_draw: Sequence[Scored], members: dict[str, _Members], classes: np.ndarray, draws: Draws
+) -> dict[str, _Scores]:
+    """Score subgroups on the same classes and replicates; nothing where too few of either are left."""
+    if not len(classes):
+        return {}
+    found = {}
+    for name, one in members.items():
+        inside = replace(draws, member=draws.member[one.rows])
+        chosen = np.ix_(one.rows, classes)
+        parts = [(scores[chosen], labels[chosen]) for scores, labels in per_draw]
+        values = np.array([macro_auroc(*part) for part in parts], np.float64)
+        replicates = np.stack([auroc_replicates(*part, inside) for part in parts])
+        found[name] = _Scores(values, replicates, one.held[classes], one.clusters)
+    kept = np.logical_and.reduce([np.isfinite(one.replicates).all(axis=(0, 2)) for one in found.values()])
+    if kept.sum() < len(kept) * _LEAST_KEPT:
+        return {}
+    return {name: replace(one, replicates=one.replicates[:, kept]) for name, one in found.items()}
+
+
+def _difference(a: _Scores, b: _Scores, level: float) -> Estimate:
+    error = of_macro(a.by_class - b.by_class, np.minimum(a.held, b.held), min(a.clusters, b.clusters), "difference")
+    return difference_estimate(a.values, a.macro, b.values, b.macro, error, paired_draws=True, level=level)
 
 
 def _largest(pairs: dict[tuple[str, str], Estimate]) -> Gap | None:
@@ -159,7 +199,7 @@ def _largest(pairs: dict[tuple[str, str], Estimate]) -> Gap | None:
 
 def _why(enough: np.ndarray) -> str:
     if enough.any():
-        return "no class can be scored in every subgroup"
+        return "too few: no class can be scored in every subgroup, or in enough replicates"
     return f"too few: no class with a positive in {MIN_CLUSTERS} clusters, and a negative in {MIN_CLUSTERS}"
 
 

@@ -122,7 +122,9 @@ def test_without_a_common_class_nothing_is_compared():
     labels[views == "PA", 0] = NAN
     found = subgroup_scores(per_draw, views, draw_clusters(clusters, 30, 0))
     assert (found.classes, found.gap) == ((), None)
-    assert {one.reason for one in found.subgroups} == {"no class can be scored in every subgroup"}
+    assert {one.reason for one in found.subgroups} == {
+        "too few: no class can be scored in every subgroup, or in enough replicates"
+    }
     assert {one.estimate for one in found.subgroups} == {None}
 
 
@@ -175,8 +177,11 @@ def test_replicates_that_lack_a_value_in_one_subgroup_are_left_out_for_all():
         rows = np.flatnonzero(views == one.name)
         expected = reference(one_class, rows, (0,), kept_draws)
         assert_equal(one.estimate, estimate_of(expected, holders(labels[rows, :1], draws.member[rows]), one.clusters))
-    with pytest.raises(ValueError, match="of 1 replicates 0 hold every class"):
-        subgroup_scores(one_class, views, replace(draws, counts=draws.counts[:1]))
+    lacking = subgroup_scores(one_class, views, replace(draws, counts=draws.counts[:3]))
+    assert lacking.gap is None
+    assert {one.reason for one in lacking.subgroups} == {
+        "too few: no class can be scored in every subgroup, or in enough replicates"
+    }
 
 
 def test_bad_input_is_refused():

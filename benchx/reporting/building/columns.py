@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.sharing import seen_of
+from benchx.datasets.sharing import family_of, seen_of
 from benchx.digests import fraction_of_hash
 from benchx.errors import StoreError
 from benchx.planning import Cell
@@ -155,7 +155,7 @@ def build_column(assessed: Assessed, pairs: tuple[Pair, ...], level: float, cert
     newest, shared = gathered.newest, assessed.shared
     return Column(
         dataset=cell.dataset,
-        family=dataset_family(cell.dataset),
+        family=family_of(cell.dataset),
         task=cell.task,
         protocol=cell.protocol,
         fraction=cell.fraction,
@@ -181,13 +181,6 @@ def build_column(assessed: Assessed, pairs: tuple[Pair, ...], level: float, cert
 def _published(cell: Cell) -> tuple[Published, ...]:
     adaptation = cell.settings["protocol"]["kind"]
     return published_for(cell.dataset, cell.task, adaptation, cell.fraction, cell.primary)
-
-
-def dataset_family(dataset: str) -> str:
-    """Return the source of a dataset's images; a dataset that benchx does not know is a family of its own."""
-    from benchx.datasets import DATASETS
-
-    return DATASETS[dataset].family if dataset in DATASETS else dataset
 
 
 def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:

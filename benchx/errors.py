@@ -18,7 +18,7 @@ class BenchxError(Exception):
     exit_code = 1
 
     def __init__(self, what: str, why: str = "", todo: str = "") -> None:
-        self.what, self.why, self.todo = (_escaped(part) for part in (what, why, todo))
+        self.what, self.why, self.todo = (printable(part) for part in (what, why, todo))
         super().__init__(self.what, self.why, self.todo)
 
     def __str__(self) -> str:
@@ -56,8 +56,11 @@ class StoreError(BenchxError):
     """A results store is unreadable, or a result could not be written."""
 
 
-def _escaped(text: str) -> str:
-    """Return a text on one line, which does nothing to a terminal; backslashes stay, so once is as good as twice."""
+def printable(text: str) -> str:
+    """Return a text on one line that does nothing to a terminal: control characters and line separators as escapes.
+
+    Backslashes stay, so once is as good as twice.
+    """
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)

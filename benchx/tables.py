@@ -11,8 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from benchx.errors import UsageError
-from benchx.writing import write_whole
+from benchx.writing import write_file
 
 if TYPE_CHECKING:
     from benchx.datasets.check import Report
@@ -100,12 +99,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    try:
-        write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
-    except OSError as error:
-        raise UsageError(
-            f"{path} could not be written", error.strerror or str(error), "name another file or free space"
-        ) from error
+    write_file(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def text(value: Any) -> str:

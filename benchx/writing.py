@@ -7,6 +7,8 @@ import os
 import uuid
 from pathlib import Path
 
+from benchx.errors import UsageError
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all; its folder is made.
@@ -24,6 +26,20 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that a user has named, whole or not at all; its folder is made.
+
+    Raises:
+        UsageError: it cannot be written; what stood there is kept.
+    """
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise UsageError(
+            f"{path} could not be written", error.strerror or str(error), "name another file or free space"
+        ) from error
 
 
 def is_partial(found: Path, path: Path) -> bool:

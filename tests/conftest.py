@@ -1,9 +1,10 @@
-"""Small datasets in the official layouts, written for the tests that read them; and no network for any test."""
+"""What tests of several rooms need: the command line, small datasets in official layouts, and no network."""
 
 from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
+from benchx import cli
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 NIH_HEADER = (
@@ -65,6 +68,25 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no folder ../shared with real sample data")
     return folder
+
+
+@pytest.fixture
+def benchx(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Call the command line in an empty folder as a user would; returns exit code, standard output and error."""
+    for name in ("BENCHX_DATA", "BENCHX_WEIGHTS", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["benchx", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        printed = capsys.readouterr()
+        return stopped.value.code or 0, printed.out, printed.err
+
+    return call
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pandas as pd
 
 from benchx.digests import digest_json, fraction_of_hash
 from benchx.methods.cards.reading import read_card
+from benchx.methods.cards.schema import Card
 from benchx.planning import Cell, method_digest, plan
 from benchx.results.record import Provenance, Record
 from benchx.results.store import Store
@@ -76,15 +77,28 @@ def predictions(cell: Cell, skill: float, patients: int, images: int, spread: fl
     return pd.DataFrame(columns)
 
 
-def record(cell: Cell, table: pd.DataFrame, provenance: Mapping[str, Any]) -> Record:
-    """Make the record of a cell as `benchx.cell.execute` would, with keys that follow from its contents."""
-    card = read_card(cell.method)
+def record(
+    cell: Cell,
+    table: pd.DataFrame | None,
+    provenance: Mapping[str, Any],
+    *,
+    card: Card | None = None,
+    fold: Mapping[str, Any] | None = None,
+) -> Record:
+    """Make the record of a cell as `benchx.cell.execute` would, with keys that follow from its contents.
+
+    Args:
+        table: its predictions; None for a cell without a class that can be scored.
+        provenance: fields to set otherwise.
+        card: of another method than the cell's.
+        fold: what the task would tell of the one fold, beside its number.
+    """
+    card = card or read_card(cell.method)
     images, split = digest_json([cell.dataset, "images"]), digest_json([cell.dataset, "split"])
     fields: dict[str, Any] = {
         "weights": WEIGHTS,
         "images": images,
         "split": split,
-        "method": method_digest(cell.task, card.numerics(), WEIGHTS),
         "data": "phantom",
         "unit": "patient",
         "preprocessing": "card",
@@ -100,18 +114,18 @@ def record(cell: Cell, table: pd.DataFrame, provenance: Mapping[str, Any]) -> Re
         "peak_memory_bytes": 10**9,
     } | dict(provenance)
     strengths = cell.settings["protocol"].get("strengths", ())
-    fold = {"fold": 0, "untrained_classes": [], "thresholds": {}}
-    if strengths:
-        fold |= {"selection_curve": [0.6] * len(strengths), "trial_scores": [0.6] * len(strengths)}
+    search = {"selection_curve": [0.6] * len(strengths), "trial_scores": [0.6] * len(strengths)} if strengths else {}
+    told = {"fold": 0, "untrained_classes": [], "thresholds": {}} | (search if fold is None else dict(fold))
     return Record(
         key=cell.key(card=card.numerics(), weights=fields["weights"], dataset=fields["images"], split=fields["split"]),
-        state="done",
+        state="not-applicable" if table is None else "done",
         cell=asdict(cell),
         cell_digest=cell.digest,
-        scores=score(table),
-        details={"folds": [fold]},
+        reason="no class can be scored" if table is None else None,
+        scores=None if table is None else score(table),
+        details={} if table is None else {"folds": [told]},
         card=card.model_dump(mode="json"),
-        provenance=Provenance(**fields),
+        provenance=Provenance(**{"method": method_digest(cell.task, card.numerics(), fields["weights"])} | fields),
     )
 
 

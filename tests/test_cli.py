@@ -1,29 +1,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
-
-from benchx import cli
-
-
-@pytest.fixture
-def benchx(capsys, monkeypatch, tmp_path):
-    """Call the command line as a user would; returns exit code, standard output and standard error."""
-    monkeypatch.delenv("BENCHX_DATA", raising=False)
-    monkeypatch.delenv("BENCHX_WEIGHTS", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchx", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 @pytest.mark.parametrize("what", ["suites", "methods", "datasets"])
@@ -83,9 +63,21 @@ def test_an_unforeseen_fault_shows_no_traceback_unless_asked(benchx, monkeypatch
     assert code == 1
     assert "unforeseen ZeroDivisionError" in err
     assert "Traceback" not in out + err
-    monkeypatch.setattr(sys, "argv", ["benchx", "--debug", "list", "suites"])
     with pytest.raises(ZeroDivisionError):
-        cli.main()
+        benchx("--debug", "list", "suites")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["list", "suits"], 2), (["data", "check", "nih", "--data-root", "nowhere"], 1), (["compare", "a", "b"], 2)],
+)
+def test_debug_adds_a_traceback_and_keeps_the_exit_code(benchx, arguments, code):
+    plain, _, short = benchx(*arguments)
+    debugged, _, long = benchx(*arguments, "--debug")
+    assert (plain, debugged) == (code, code)
+    assert "Traceback" not in short
+    assert "Traceback" in long
+    assert short.removeprefix("error: ").strip() in long
 
 
 def test_data_check_reports_what_is_wrong(benchx, write_nih):

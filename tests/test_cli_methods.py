@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,6 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from benchx import cli
 from benchx.digests import digest_file
 from benchx.methods.certificates import Certificate
 from benchx.resources import resource_dir
@@ -24,18 +22,13 @@ METHOD = "random-efficientnet-lite0"
 
 
 @pytest.fixture
-def benchx(capsys, monkeypatch, tmp_path):
-    """Call `benchx methods` as a user would; returns exit code, standard output and standard error."""
-    monkeypatch.delenv("BENCHX_WEIGHTS", raising=False)
-    monkeypatch.chdir(tmp_path)
+def methods(benchx):
+    """Call `benchx methods`: no error may be an unforeseen one."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchx", "methods", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        assert "unforeseen" not in printed.err
-        return stopped.value.code or 0, printed.out, printed.err
+        code, out, err = benchx("methods", *arguments)
+        assert "unforeseen" not in err
+        return code, out, err
 
     return call
 
@@ -80,35 +73,35 @@ def certified(monkeypatch):
     return found
 
 
-def test_fetch_shows_licence_and_file_and_keeps_what_is_there(benchx, hub, card):
-    code, out, _ = benchx("fetch", card(), "--root", "weights")
+def test_fetch_shows_licence_and_file_and_keeps_what_is_there(methods, hub, card):
+    code, out, _ = methods("fetch", card(), "--root", "weights")
     assert code == 0
     assert Path("weights/net/net.pth").read_bytes() == BODY
     for said in ("licence: ", "weights/net/net.pth (fetched", SHA256, "as on the card"):
         assert said in out
-    assert "was there" in benchx("fetch", card(), "--root", "weights")[1]
+    assert "was there" in methods("fetch", card(), "--root", "weights")[1]
     assert len(hub.asked("send")) == 1
 
 
-def test_fetch_goes_to_the_weights_root_of_the_environment(benchx, hub, card, monkeypatch):
-    code, _, err = benchx("fetch", card())
+def test_fetch_goes_to_the_weights_root_of_the_environment(methods, hub, card, monkeypatch):
+    code, _, err = methods("fetch", card())
     assert code == 2
     assert "no weights root" in err
     monkeypatch.setenv("BENCHX_WEIGHTS", "mine")
-    assert benchx("fetch", card())[0] == 0
+    assert methods("fetch", card())[0] == 0
     assert Path("mine/net/net.pth").is_file()
 
 
 @pytest.mark.parametrize("root", ["card.yaml", "card.yaml/x", "/proc/nope"])
-def test_fetch_into_what_is_no_folder(benchx, hub, card, root):
-    code, _, err = benchx("fetch", card(), "--root", root)
+def test_fetch_into_what_is_no_folder(methods, hub, card, root):
+    code, _, err = methods("fetch", card(), "--root", root)
     assert code == 2
     assert "--root" in err
 
 
-def test_fetch_of_what_is_not_there(benchx, hub, card):
+def test_fetch_of_what_is_not_there(methods, hub, card):
     hub.files.clear()
-    code, _, err = benchx("fetch", card(), "--root", "weights")
+    code, _, err = methods("fetch", card(), "--root", "weights")
     assert code == 1
     assert "404" in err
 
@@ -122,56 +115,56 @@ def test_fetch_of_what_is_not_there(benchx, hub, card):
         ({"name": "a/../../b"}, "name"),
     ],
 )
-def test_a_card_that_leads_out_of_the_weights_root_is_refused(benchx, hub, card, change, where):
-    code, _, err = benchx("fetch", card(**change), "--root", "weights")
+def test_a_card_that_leads_out_of_the_weights_root_is_refused(methods, hub, card, change, where):
+    code, _, err = methods("fetch", card(**change), "--root", "weights")
     assert code == 2
     assert f"is not a valid method card: {where}" in err
     assert not hub.requests
     assert not Path("weights").exists()
 
 
-def test_check_reports_as_json(benchx):
-    code, out, _ = benchx("check", "random:timm:test_vit", "--json")
+def test_check_reports_as_json(methods):
+    code, out, _ = methods("check", "random:timm:test_vit", "--json")
     report = json.loads(out)
     assert code == 0
     assert (report["checkpoint"], report["missing"], report["dim"]) == (None, 0, 64)
     assert len(report["features"]["first"]) == 4
 
 
-def test_check_of_a_folder(benchx):
-    code, _, err = benchx("check", "mrm", "--checkpoint", ".")
+def test_check_of_a_folder(methods):
+    code, _, err = methods("check", "mrm", "--checkpoint", ".")
     assert code == 1
     assert "it is a folder, not a file" in err
 
 
-def test_convert_writes_safetensors_once(benchx):
+def test_convert_writes_safetensors_once(methods):
     torch.save({"net": {"model": {"w": torch.arange(6.0)}}, "ema": {"w": torch.ones(2)}}, "net.pth")
-    code, out, _ = benchx("convert", "net.pth", "net.safetensors", "--container", "net.model")
+    code, out, _ = methods("convert", "net.pth", "net.safetensors", "--container", "net.model")
     assert code == 0
     assert "1 tensors" in out
     assert digest_file(Path("net.safetensors")) in out
     assert load_file("net.safetensors")["w"].tolist() == list(range(6))
-    code, _, err = benchx("convert", "net.pth", "net.safetensors", "--container", "net.model")
+    code, _, err = methods("convert", "net.pth", "net.safetensors", "--container", "net.model")
     assert code == 2
     assert "exists already" in err
 
 
-def test_certify_writes_into_the_folder_of_out(benchx, certified):
-    code, out, _ = benchx("certify", METHOD, "--out", "mine")
+def test_certify_writes_into_the_folder_of_out(methods, certified):
+    code, out, _ = methods("certify", METHOD, "--out", "mine")
     assert code == 0
     assert f"written: mine/{METHOD}.json" in out
     assert json.loads(Path(f"mine/{METHOD}.json").read_text())["commit"] == certified.commit
-    code, out, _ = benchx("certify", METHOD, "--out", "mine", "--json")
+    code, out, _ = methods("certify", METHOD, "--out", "mine", "--json")
     assert json.loads(out)["figures"] == 64
 
 
-def test_certify_where_nothing_can_be_written(benchx, certified, monkeypatch):
+def test_certify_where_nothing_can_be_written(methods, certified, monkeypatch):
     Path("file").write_bytes(b"")
-    code, _, err = benchx("certify", METHOD, "--out", "file/x")
+    code, _, err = methods("certify", METHOD, "--out", "file/x")
     assert code == 1
     assert "give --out DIR" in err
     monkeypatch.setattr("benchx.methods.certificates.resource_dir", lambda kind: Path("/proc") / kind)
-    code, _, err = benchx("certify", METHOD)
+    code, _, err = methods("certify", METHOD)
     assert code == 1
     assert "/proc/baselines/certificates" in err
     assert "give --out DIR" in err

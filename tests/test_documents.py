@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(path for path in (*REPOSITORY.glob("*.md"), *REPOSITORY.glob("*/*.md")) if ".venv" not in path.parts)
 
 

@@ -1,4 +1,4 @@
-"""A wheel installed elsewhere works on its own: suites and cards are inside."""
+"""A wheel installed elsewhere works on its own: suites, cards, certificates, published scores, templates are inside."""
 
 from __future__ import annotations
 
@@ -24,12 +24,25 @@ def wheel(tmp_path_factory) -> Path:
     return path
 
 
-def test_suites_and_cards_are_inside(wheel):
-    names = zipfile.ZipFile(wheel).namelist()
-    for kind in ("suites", "baselines"):
-        expected = {path.name for path in (REPOSITORY / kind).glob("*.yaml")}
-        assert expected <= {Path(name).name for name in names if name.startswith(f"benchx/_resources/{kind}/")}
-    assert not [name for name in names if name.startswith("tests")]
+@pytest.mark.parametrize(
+    ("files", "inside"),
+    [
+        ("suites/*.yaml", "benchx/_resources/suites"),
+        ("baselines/*.yaml", "benchx/_resources/baselines"),
+        ("tests/certificates/*.json", "benchx/_resources/certificates"),
+        ("leaderboards/published/*.csv", "benchx/_resources/published"),
+        ("benchx/reporting/written/templates/*", "benchx/reporting/written/templates"),
+        ("benchx/reporting/method/templates/*", "benchx/reporting/method/templates"),
+    ],
+)
+def test_all_that_is_no_code_is_inside(wheel, files, inside):
+    expected = {f"{inside}/{path.name}" for path in REPOSITORY.glob(files)}
+    assert expected
+    assert expected <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_no_test_is_inside(wheel):
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("tests")]
 
 
 def test_it_works_in_a_new_environment_from_another_folder(wheel, tmp_path):
@@ -61,3 +74,5 @@ def test_it_works_in_a_new_environment_from_another_folder(wheel, tmp_path):
     run("run", "--suite", "phantom", "--dataset", "rsna", "--fraction", "1", "--data-root", "data",
         "--method", "random-efficientnet-lite0")  # fmt: skip
     assert "random-efficientnet-lite0" in run("leaderboard", "--suite", "phantom")
+    run("report", "random-efficientnet-lite0", "--suite", "phantom", "--format", "html", "--out", "r.html")
+    assert "random-efficientnet-lite0: report on suite phantom" in (tmp_path / "r.html").read_text(encoding="utf-8")

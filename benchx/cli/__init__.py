@@ -40,7 +40,7 @@ INCOMPLETE_EXIT = 3
 
 
 def main() -> None:
-    """Run the command line; errors are three lines, tracebacks only with --debug."""
+    """Run the command line; errors are three lines, tracebacks only with --debug, which changes no exit code."""
     debug = "--debug" in sys.argv
     if debug:
         sys.argv.remove("--debug")
@@ -48,7 +48,8 @@ def main() -> None:
         app()
     except BenchxError as error:
         if debug:
-            raise
+            sys.__excepthook__(type(error), error, error.__traceback__)
+            sys.exit(error.exit_code)
         _fail(error)
     except Exception as error:  # no traceback at the user; this is a fault of ours
         if debug:

@@ -15,6 +15,7 @@ from rich.markup import escape
 from benchx.cli.options import Json, bars_for, choice, out
 from benchx.errors import BenchxError, UsageError
 from benchx.tables import print_json, print_rows
+from benchx.writing import write_file
 
 if TYPE_CHECKING:
     from benchx.reporting.compare.comparison import Comparison, FailOn
@@ -71,7 +72,7 @@ def compare(
             (sarif, to_sarif(found, chosen).encode()),
         ):
             if path is not None:
-                _write(path, content)
+                write_file(path, content)
         worse = failed(found, chosen)
     if worse:
         raise typer.Exit(REGRESSION_EXIT)
@@ -133,14 +134,3 @@ def _print(found: Comparison, fail_on: FailOn, json: bool) -> None:
         for line in workflow_commands(found, fail_on):
             out.out(line, highlight=False)
     return None
-
-
-def _write(path: Path, content: bytes) -> None:
-    from benchx.writing import write_whole
-
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise UsageError(
-            f"{path} could not be written", error.strerror or str(error), "name another file or free space"
-        ) from error

@@ -10,6 +10,8 @@ from rich.markup import escape
 
 from benchx.cli.options import DataRoot, Json, StoreDir, out
 from benchx.tables import print_json, print_rows
+from benchx.words import plural
+from benchx.writing import write_file
 
 UNSOUND_EXIT = 1
 
@@ -38,7 +40,6 @@ def bundle(
     On data that is not open, ids are replaced by pseudonyms and labels are left out.
     """
     from benchx.publishing.bundle import make_bundle, write_bundle
-    from benchx.publishing.verdict import counted
     from benchx.results.store import Store
     from benchx.suites import read_suite
 
@@ -47,7 +48,7 @@ def bundle(
     write_bundle(made, path)
     manifest = made.manifest
     cells = sum(entry.path.endswith("/record.json") for entry in manifest.files)
-    lines = [f"{counted(cells, 'cell')} of '{method}', {len(manifest.missing)} missing"]
+    lines = [f"{plural(cells, 'cell')} of '{method}', {len(manifest.missing)} missing"]
     lines += [f"missing: {one.label} ({one.state})" for one in manifest.missing]
     lines += [f"pseudonyms, no labels: {name}" for name in manifest.pseudonymous]
     lines += [f"id {manifest.id}", f"written: {path} ({len(made.content) / 1e6:.1f} MB)"]
@@ -99,21 +100,16 @@ def model_index(
     source_url: Annotated[str | None, typer.Option(help="Where the results are published.")] = None,
 ) -> None:
     """Write a method's results as the model-index of a Hugging Face model card."""
-    from benchx.errors import StoreError
     from benchx.publishing.model_index import model_index as index_of
     from benchx.publishing.model_index import to_yaml
     from benchx.publishing.selection import select
     from benchx.results.store import Store
     from benchx.suites import read_suite
-    from benchx.writing import write_whole
 
     results = Store(store)
     text = to_yaml(index_of(select(read_suite(suite), results, method), results, source_url))
     if out_file is None:
         out.out(text, end="", highlight=False)
         return
-    try:
-        write_whole(out_file, text.encode())
-    except OSError as error:
-        raise StoreError(f"{out_file} cannot be written", error.strerror or str(error), "give --out FILE") from error
+    write_file(out_file, text.encode())
     out.print(f"written: {out_file}", highlight=False, markup=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 
 from benchx.cli.boards import DEFAULT_STORES, Stores, make_board
 from benchx.cli.options import choice, out
+from benchx.writing import write_file
 
 FORMATS = ("markdown", "html")
 
@@ -22,20 +23,13 @@ def report(
     baseline: Annotated[str | None, typer.Option(help="The method that differences are shown against.")] = None,
 ) -> None:
     """Report on one method: where it stands, strong, weak or undecided, and sentences for a paper's methods section."""
-    from benchx.errors import UsageError
     from benchx.reporting.method.forms import report_html, report_markdown
     from benchx.reporting.method.report import method_report
-    from benchx.writing import write_whole
 
     write = {"markdown": report_markdown, "html": report_html}[choice(form, "--format", FORMATS)]
     text = write(method_report(make_board(suite, store, baseline=baseline, quiet=False), method))
     if out_file is None:
         out.out(text, end="", highlight=False)
         return
-    try:
-        write_whole(out_file, text.encode())
-    except OSError as error:
-        raise UsageError(
-            f"{out_file} could not be written", error.strerror or str(error), "give another --out FILE"
-        ) from error
+    write_file(out_file, text.encode())
     out.print(f"written: {out_file}", highlight=False, markup=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from benchx.publishing.selection import Selection, select
 from benchx.publishing.tables import write_table
 from benchx.results.store import PREDICTIONS, RECORD, Store
 from benchx.suites import Suite
-from benchx.writing import write_whole
+from benchx.writing import write_file
 
 REPORTS = "reports*.parquet"
 """The private sidecars of a cell that hold report text."""
@@ -92,14 +92,9 @@ def write_bundle(bundle: Bundle, path: Path) -> None:
     """Write a bundle, whole or not at all.
 
     Raises:
-        StoreError: it cannot be written.
+        UsageError: it cannot be written.
     """
-    try:
-        write_whole(path, bundle.content)
-    except OSError as error:
-        raise StoreError(
-            f"the bundle could not be written to {path}", error.strerror or str(error), "free space or give --out FILE"
-        ) from error
+    write_file(path, bundle.content)
 
 
 def _missing(cell: Cell, state: str) -> MissingCell:

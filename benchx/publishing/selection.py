@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +9,7 @@ from benchx.errors import StoreError
 from benchx.planning import Cell, plan
 from benchx.results.record import UNFINISHED, Record
 from benchx.results.store import Store
+from benchx.results.versions import of_newest_method, on_newest_data
 from benchx.suites import Suite
 
 
@@ -37,7 +37,9 @@ class Selection:
 
 
 def select(suite: Suite, store: Store, method: str) -> Selection:
-    """Take a method's finished results from a store: one version of every dataset's data and of the method, the newest.
+    """Take a method's finished results from a store, of one version of every dataset's data and of the method.
+
+    It is that of the newest one, see `benchx.results.versions`: a bundle speaks of one version of a dataset.
 
     Raises:
         StoreError: nothing is done, or real and simulated results stand together.
@@ -60,7 +62,7 @@ def select(suite: Suite, store: Store, method: str) -> Selection:
             "simulated and real images are never published together",
             "keep them in two stores",
         )
-    chosen = _current(finished)
+    chosen = {record.cell_digest: record for record in of_newest_method(on_newest_data(finished, "dataset"), "task")}
     failed = {record.cell_digest: record.state for record in records if record.state in UNFINISHED}
     others = {record.cell_digest for record in finished}
     return Selection(
@@ -74,21 +76,3 @@ def select(suite: Suite, store: Store, method: str) -> Selection:
             if digest not in chosen
         ),
     )
-
-
-def _current(records: Iterable[Record]) -> dict[str, Record]:
-    """Return by cell digest the results of the newest version of their dataset and of their method."""
-    by_age = sorted(records, key=lambda record: record.provenance.created)
-    data = {_reading(record): (record.provenance.images, record.provenance.split) for record in by_age}
-    method = {record.cell["task"]: record.provenance.method for record in by_age}
-    return {
-        record.cell_digest: record
-        for record in by_age
-        if data[_reading(record)] == (record.provenance.images, record.provenance.split)
-        and method[record.cell["task"]] == record.provenance.method
-    }
-
-
-def _reading(record: Record) -> tuple[str, ...]:
-    settings = record.cell["settings"]
-    return record.cell["dataset"], record.cell["split"], settings["uncertain"], str(settings["short_side"])

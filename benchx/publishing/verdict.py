@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from benchx.errors import printable
+from benchx.words import agreeing
+
 Severity = Literal["error", "warning", "note"]
 CellState = Literal["re-scored", "attested", "not-applicable", "unsound"]
 
@@ -35,7 +38,7 @@ class Finding:
 
     def __post_init__(self) -> None:
         for name in ("where", "what"):
-            object.__setattr__(self, name, _printable(getattr(self, name)))
+            object.__setattr__(self, name, _cut(printable(getattr(self, name))))
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ class Verdict:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number and a noun that goes with it: `1 image`, `2 images`."""
-    return f"{shown(number)} {noun}{'' if number == 1 else 's'}"
+    """Return a number of a stranger's file and a noun that goes with it: `1 image`, `2 images`."""
+    return f"{shown(number)} {agreeing(number, noun)}"
 
 
 def shown(value: Any) -> str:
@@ -100,6 +103,5 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(dict.fromkeys(findings), key=lambda finding: weights[finding.severity]))
 
 
-def _printable(text: str) -> str:
-    plain = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}..."
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -234,6 +234,11 @@ class Column:
         """The column in words."""
         return column_name(self.dataset, self.task, self.protocol, self.fraction)
 
+    @property
+    def is_blind(self) -> bool:
+        """Whether the test set cannot separate the methods."""
+        return self.discriminability is not None and self.discriminability.verdict == "cannot"
+
     def row(self, method: str) -> Row | None:
         """Return a method's row, or None."""
         return next((row for row in self.rows if row.method == method), None)

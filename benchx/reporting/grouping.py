@@ -51,8 +51,11 @@ def by_fraction(columns: Iterable[Column]) -> dict[float, list[Column]]:
 
 
 def at_largest_fraction(columns: Iterable[Column]) -> list[Column]:
-    """Return each dataset's column with most labels."""
-    return [group[-1] for group in by_dataset(columns).values()]
+    """Return the column with most labels of each dataset, for every task and protocol."""
+    groups: dict[tuple[str, str, str], list[Column]] = defaultdict(list)
+    for column in columns:
+        groups[column.task, column.protocol, column.dataset].append(column)
+    return [max(group, key=lambda column: column.fraction) for group in groups.values()]
 
 
 def standing_of(board: Board, task: str, protocol: str) -> Standing | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from benchx.reporting.wording import printable
+from benchx.errors import printable
 
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}
 _INLINE = re.compile(r"([\\`*\[\]|~$#])")

@@ -21,19 +21,25 @@ FAMILIES: dict[Family, str] = {
     "column": "within one column (dataset, task, protocol, fraction)",
     "board": "over all columns of the board together",
 }
+METRICS = {
+    "macro_auroc": "the area under the receiver operating characteristic curve (AUROC), averaged over classes",
+    "macro_auprc": "macro AUPRC",
+}
+"""What a metric is called in a sentence."""
+
+VARIED: dict[Drawn, str] = {
+    "subset": "the labelled subset",
+    "training": "the course of training",
+    "subset and training": "the labelled subset and the course of training",
+}
+"""What the draws of a column differ in, where anything is drawn."""
+
 DRAWN: dict[Drawn, str] = {
     "nothing": "nothing is drawn, so every method has one result",
-    "subset": "draws differ in the labelled subset",
-    "training": "draws differ in the course of training",
-    "subset and training": "draws differ in the labelled subset and the course of training",
+    **{drawn: f"draws differ in {varied}" for drawn, varied in VARIED.items()},
 }
 ORIGINS = {"paper": "paper", "authors-code": "authors' code"}
 PHANTOM = "Simulated images (phantom): says nothing about patients."
-
-
-def printable(text: str) -> str:
-    """Return a text on one line: control characters and line separators are written as escapes."""
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def percent(fraction: float) -> str:

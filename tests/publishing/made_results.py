@@ -6,30 +6,30 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from made_stores import record
 
 from benchx.datasets.samples import Samples
 from benchx.datasets.splits import make_folds, split_digest
 from benchx.methods.cards.reading import read_card
-from benchx.planning import Cell, method_digest, plan
+from benchx.planning import Cell, plan
 from benchx.publishing.archive import pack
 from benchx.publishing.bundle import make_bundle, write_bundle
 from benchx.publishing.manifest import Manifest, listed
 from benchx.publishing.verdict import Verdict
-from benchx.results.record import Provenance, Record
+from benchx.results.record import Record
 from benchx.results.store import Store
 from benchx.suites import Suite
-from benchx.tasks import classification
 from benchx.tasks.predictions import classification_table
 
 METHOD = "random-efficientnet-lite0"
 OTHER = "random-resnet50"
-IMAGES, SPLIT, WEIGHTS = "1" * 64, "2" * 64, "3" * 64
+SAME = {"images": "1" * 64, "split": "2" * 64}
+"""Digests of the images and the split of every dataset."""
 
 Edit = Callable[[dict[str, bytes], dict[str, Any]], None]
 
@@ -50,45 +50,20 @@ def cases(cell: Cell, seed: int, patients: int = 30) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def details_of(table: pd.DataFrame) -> dict[str, Any]:
-    """What the task would tell of the one fold of a table."""
-    images = {"train": 100, "val": 10, "test": len(table)}
-    units = {"train": 50, "val": 5, "test": table["cluster"].nunique()}
-    classes = [name.removeprefix("score:") for name in table if name.startswith("score:")]
-    thresholds = {name: {"0.9": 0.5, "0.95": None} for name in classes}
-    fold = {"fold": 0, "images": images, "units": units, "untrained_classes": [], "strength": 1.0}
-    return {"folds": [fold | {"thresholds": thresholds}]}
-
-
 def record_of(cell: Cell, table: pd.DataFrame | None, *, data: str, **of_provenance: Any) -> Record:
-    card = read_card(METHOD if cell.method == METHOD else OTHER)
-    card = card.model_copy(update={"name": cell.method})
-    fields = {"weights": WEIGHTS, "images": IMAGES, "split": SPLIT, "created": "2026-01-01T00:00:00+00:00"}
-    fields |= {"wall_seconds": 1.0, "peak_memory_bytes": 1, "unit": "patient"} | of_provenance
-    numerics = card.numerics()
-    key = cell.key(card=numerics, weights=fields["weights"], dataset=fields["images"], split=fields["split"])
-    provenance = Provenance(
-        data=data,
-        method=method_digest(cell.task, numerics, fields["weights"]),
-        benchx="0",
-        packages={},
-        python="3",
-        platform="p",
-        device="cpu",
-        threads=1,
-        **fields,
-    )
-    return Record(
-        key=key,
-        state="not-applicable" if table is None else "done",
-        cell=json.loads(json.dumps(asdict(cell))),
-        cell_digest=cell.digest,
-        reason="no class can be scored" if table is None else None,
-        scores=None if table is None else classification.score(table),
-        details={} if table is None else details_of(table),
-        card=card.model_dump(mode="json"),
-        provenance=provenance,
-    )
+    """Make the record of a cell; a method that is none of the two has the card of the other one under its name."""
+    card = read_card(METHOD if cell.method == METHOD else OTHER).model_copy(update={"name": cell.method})
+    fold = None if table is None else _fold(cell, table)
+    return record(cell, table, SAME | {"data": data} | of_provenance, card=card, fold=fold)
+
+
+def _fold(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
+    return {
+        "images": {"train": 100, "val": 10, "test": len(table)},
+        "units": {"train": 50, "val": 5, "test": table["cluster"].nunique()},
+        "thresholds": {name: {"0.9": 0.5, "0.95": None} for name in cell.settings["classes"]},
+        "strength": 1.0,
+    }
 
 
 def fill(store: Store, suite: Suite, method: str = METHOD, *, data: str = "phantom", seed: int = 1) -> list[Cell]:
@@ -124,10 +99,10 @@ def fill_from(
         scores = labels + np.random.default_rng([seed, cell.seed or 0]).normal(size=labels.shape)
         table = classification_table(samples, test, 0, scores, labels, classes)
         table["group:sex"] = "F"
-        record = record_of(
+        done = record_of(
             cell, table, data="real", split=split_digest(samples, folds), unit=samples.unit, unreadable=unreadable
         )
-        store.put(record, table)
+        store.put(done, table)
 
 
 def contents(bundle: Path) -> dict[str, bytes]:

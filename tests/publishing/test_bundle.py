@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from made_results import METHOD, cases, contents, fill, record_of
 
-from benchx.errors import StoreError
+from benchx.errors import StoreError, UsageError
 from benchx.planning import plan
 from benchx.publishing.bundle import make_bundle, write_bundle
 from benchx.publishing.manifest import PublishedSuite, published_suite
@@ -162,6 +162,6 @@ def test_a_published_suite_plans_the_same_cells_without_the_files_of_its_author(
 
 def test_a_bundle_is_written_whole_or_not_at_all(suite, store, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="could not be written"):
+    with pytest.raises(UsageError, match="could not be written"):
         write_bundle(make_bundle(suite, store, METHOD), tmp_path / "file" / "b.zip")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 from made_boards import made_board
 
+from benchx.errors import printable
 from benchx.reporting.grouping import (
     at_largest_fraction,
     by_dataset,
@@ -14,7 +15,7 @@ from benchx.reporting.grouping import (
     standing_of,
     tied_with_best,
 )
-from benchx.reporting.wording import number, p_value, percent, printable
+from benchx.reporting.wording import number, p_value, percent
 
 
 def test_a_difference_has_the_sign_that_was_asked_for():

@@ -23,7 +23,7 @@ from benchx.metrics.calibration import Bin, calibration_scores, reliability
 from benchx.metrics.classification import classification_scores, scorable
 from benchx.reporting.board import Gap, OperatingPoint, Part
 from benchx.reporting.building.gathering import Found
-from benchx.results.store import PREDICTIONS
+from benchx.reporting.building.predictions import predictions_path, read_predictions
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders
 from benchx.statistics.per_class import class_scores
@@ -31,7 +31,7 @@ from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import Scored, subgroup_scores
 from benchx.statistics.variance import bounded
 from benchx.tasks.operating_points import operating_points
-from benchx.tasks.predictions import fault, scores_and_labels
+from benchx.tasks.predictions import scores_and_labels
 from benchx.tasks.subgroups import read_groups
 from benchx.writing import write_whole
 
@@ -112,7 +112,7 @@ def appraise(
         "code": _code_digest(),
         "numpy": np.__version__,
         "level": level,
-        "predictions": [digest_file(path) if path.is_file() else None for path in map(_predictions, found)],
+        "predictions": [digest_file(path) if path.is_file() else None for path in map(predictions_path, found)],
         "details": [digest_json(one.record.details) for one in found],
         **settings,
     }
@@ -140,12 +140,8 @@ def _code_digest() -> str:
     return digest_json([digest_file(file) for file in files])
 
 
-def _predictions(found: Found) -> Path:
-    return found.store.cells / found.record.key / PREDICTIONS
-
-
 def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Appraisal:
-    tables = [_read(one) for one in found]
+    tables = [read_predictions(one) for one in found]
     digests = [cases_digest(table) for table in tables]
     for one, digest in zip(found, digests, strict=True):
         if digest != digests[0]:
@@ -189,40 +185,12 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
     )
 
 
-def _read(found: Found) -> pd.DataFrame:
-    """Read a draw's predictions, cases in the order of their ids.
-
-    Raises:
-        StoreError: the file or the record's details are not as a classification task writes them.
-    """
-    table = found.store.predictions(found.record.key)
-    problem = fault(table) or _details_fault(found.record.details, set(table.get("fold", ())))
-    if problem:
-        raise StoreError(
-            f"the result {found.record.key[:12]} cannot be scored: {problem}",
-            "benchx writes no such result, so a file was changed",
-            f"remove {_predictions(found).parent} and run the suite again",
-        )
-    return table.sort_values("sample", ignore_index=True)
-
-
-def _details_fault(details: Mapping[str, Any], numbers: set[int]) -> str | None:
-    folds = details.get("folds")
-    if not isinstance(folds, list) or not all(isinstance(fold, dict) for fold in folds):
-        return "its record lists no folds"
-    if not numbers <= {fold.get("fold") for fold in folds}:
-        return "its predictions are of folds that its record does not list"
-    if not all(isinstance(fold.get("untrained_classes"), list) for fold in folds):
-        return "its record does not say which classes were untrained"
-    return None
-
-
 def other_cases(found: Found) -> StoreError:
     """Return the error for a cell whose predictions hold other test cases than the rest of its column."""
     return StoreError(
         f"the predictions of {found.record.key[:12]} hold other test cases than the rest of their column",
         "data and split have the same digest, so the file was changed",
-        f"remove {_predictions(found).parent} and run the suite again",
+        f"remove {predictions_path(found).parent} and run the suite again",
     )
 
 

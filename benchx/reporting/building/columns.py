@@ -9,14 +9,13 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from benchx.datasets.sharing import family_of, seen_of
 from benchx.digests import fraction_of_hash
-from benchx.errors import StoreError
 from benchx.planning import Cell
 from benchx.reporting.board import Column, Draw, Drawn, Pair, Published, Rank, Row
-from benchx.reporting.building.appraisal import Appraisal, Details, appraise, cases_digest, other_cases
+from benchx.reporting.building.appraisal import Appraisal, Details, appraise, other_cases
+from benchx.reporting.building.draws import DrawsByCases, draw_name
 from benchx.reporting.building.families import Scores, letters
 from benchx.reporting.building.gathering import Found, Gathered
 from benchx.reporting.building.published import published_for
@@ -24,9 +23,7 @@ from benchx.results.record import Record
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.discriminability import Discriminability, discriminability
 from benchx.statistics.ranking import bootstrap_ranks
-from benchx.statistics.resampling import Draws, draw_clusters
 from benchx.statistics.variance import bounded, mean_estimate, with_draws
-from benchx.tasks.predictions import scores_and_labels
 
 Certify = Callable[[Mapping[str, Any]], str | None]
 """Returns the commit of the official code that a card's outputs were compared with, or None."""
@@ -57,38 +54,6 @@ class Assessed:
         return next(iter(self.details.values()))
 
 
-class DrawsByCases:
-    """The bootstrap draws of the last few test sets, so that cells on one test set share theirs."""
-
-    _KEPT = 2
-
-    def __init__(self, replicates: int) -> None:
-        self._replicates = replicates
-        self._known: dict[tuple[str, str], Draws] = {}
-
-    def of(self, dataset: str, table: pd.DataFrame) -> Draws:
-        """Return the draws for the cases of a predictions table; the stream of random numbers is the dataset's own.
-
-        Raises:
-            StoreError: the cases are of one cluster.
-        """
-        key = dataset, cases_digest(table)
-        if key not in self._known:
-            _, labels, _ = scores_and_labels(table)
-            clusters = table["cluster"].astype(str).tolist()
-            if len(set(clusters)) < 2:
-                raise StoreError(
-                    f"{dataset}: all {len(table)} test images are of one patient",
-                    "an interval over patients needs two of them",
-                    "test on more patients",
-                )
-            seed = int(fraction_of_hash("bootstrap", dataset) * 2**53)
-            self._known[key] = draw_clusters(clusters, self._replicates, seed, labels)
-            for old in list(self._known)[: -self._KEPT]:
-                self._known.pop(old, None)
-        return self._known[key]
-
-
 def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: float) -> Assessed:
     """Appraise a column's methods, two at a time, all on the same replicates.
 
@@ -113,11 +78,6 @@ def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: floa
     scores.sort(key=lambda one: -one.estimate.value)
     details = {method: appraisal.details for method, appraisal in by_method.items()}
     return Assessed(gathered, details, tuple(scores), _ranked(dataset, scores, replicates))
-
-
-def draw_name(cell: Mapping[str, Any]) -> str:
-    """Return a draw's name: its seed, or `deterministic` where the protocol draws nothing."""
-    return "deterministic" if cell["seed"] is None else str(cell["seed"])
 
 
 def drawn_by(cell: Cell) -> Drawn:

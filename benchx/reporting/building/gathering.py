@@ -12,6 +12,7 @@ from benchx.planning import Cell, plan
 from benchx.reporting.board import column_name
 from benchx.results.record import Provenance, Record
 from benchx.results.store import Store
+from benchx.results.versions import newest, of_newest_method, on_newest_data
 from benchx.suites import Suite
 
 ColumnKey = tuple[str, str, str, float]
@@ -132,33 +133,21 @@ def _one_kind(
 
 def _column(pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gathered | str:
     """Choose a column's results, or say why there is none."""
-    done = [one for _, one in pairs if one.record.state == "done"]
+    done = {one.record.key: one for _, one in pairs if one.record.state == "done"}
     if not done:
         return "; ".join(sorted({one.record.reason for _, one in pairs if one.record.reason})) or "not run"
-    newest = max(done, key=lambda one: one.record.provenance.created).record.provenance
-    version = newest.images, newest.split
-    current = [one for one in done if (one.record.provenance.images, one.record.provenance.split) == version]
-    by_method = _one_version(current)
+    records = [one.record for one in done.values()]
+    by_method: dict[str, list[Found]] = defaultdict(list)
+    for record in of_newest_method(on_newest_data(records), "method"):
+        by_method[record.cell["method"]].append(done[record.key])
     absent = {
         cell.method: one.record.reason or "has results on another version of the data only"
         for cell, one in pairs
         if cell.method not in by_method
     }
     draws = sum(cell.method == planned[0].method for cell in planned)
-    return Gathered(planned[0], by_method, draws, newest, dict(sorted(absent.items())))
-
-
-def _one_version(found: Sequence[Found]) -> dict[str, tuple[Found, ...]]:
-    """Return every method's results, by seed, of the version of the method that its newest result is of."""
-    newest: dict[str, Record] = {}
-    for one in sorted(found, key=lambda one: one.record.provenance.created):
-        newest[one.record.cell["method"]] = one.record
-    kept: dict[str, list[Found]] = {method: [] for method in sorted(newest)}
-    for one in sorted(found, key=lambda one: one.record.cell["seed"] or 0):
-        method = one.record.cell["method"]
-        if one.record.provenance.method == newest[method].provenance.method:
-            kept[method].append(one)
-    return {method: tuple(draws) for method, draws in kept.items()}
+    chosen = {method: tuple(by_method[method]) for method in sorted(by_method)}
+    return Gathered(planned[0], chosen, draws, newest(records).provenance, dict(sorted(absent.items())))
 
 
 def _notes(suite: Suite, records: Sequence[Found], asked: set[str]) -> tuple[str, ...]:

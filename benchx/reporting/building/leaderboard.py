@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from benchx.errors import UsageError, unknown_name
 from benchx.reporting.board import Board, Correction, Family, Method
-from benchx.reporting.building.columns import Assessed, Certify, DrawsByCases, assess, build_column
+from benchx.reporting.building.columns import Assessed, Certify, assess, build_column
+from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.building.families import corrected, differences
 from benchx.reporting.building.gathering import Gathering, gather
+from benchx.reporting.building.predictions import misrecorded
 from benchx.reporting.building.standings import build_standings
 from benchx.results.store import Store
 from benchx.suites import Suite
@@ -105,10 +107,8 @@ def _methods(gathering: Gathering) -> tuple[Method, ...]:
 def _misrecorded(assessed: Sequence[Assessed]) -> tuple[str, ...]:
     """Note the results whose record has another score than their predictions give; the board shows the latter."""
     return tuple(
-        f"{found.record.key[:12]} ({found.record.cell['method']}) records {recorded:.4f}, "
-        f"its predictions give {score:.4f}"
+        said
         for each in assessed
         for one in each.scores
-        for found, score in zip(each.gathered.by_method[one.method], one.scores, strict=True)
-        if abs((recorded := (found.record.scores or {}).get(found.record.cell["primary"], 0.0)) - score) > 1e-6
+        for said in misrecorded(each.gathered.by_method[one.method], one.scores.tolist())
     )

@@ -10,11 +10,13 @@ import numpy as np
 
 from benchx.reporting.board import Column, Row, Scenario
 from benchx.reporting.building.columns import Assessed
+from benchx.reporting.wording import METRICS
 from benchx.results.record import Record
 from benchx.statistics.aggregation import block_order
 from benchx.statistics.ranking import ranks
+from benchx.words import plural
 
-METRIC_NAMES = {"macro_auprc": "macro AUPRC"}
+OTHER_METRICS = ("macro_auprc",)
 BUDGETS = (3, 1)
 """Trials of a search that is smaller than the one that was run."""
 
@@ -35,8 +37,9 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
         for name in names:
             rest = [column for column in columns if column.dataset != name]
             found.append(_scenario("without a dataset", f"without {name}", rest, methods, _as_run))
-    for metric, words in METRIC_NAMES.items():
-        found.append(_scenario("other metric", words, columns, methods, lambda _, row: row.secondary.get(metric)))  # noqa: B023
+    for metric in OTHER_METRICS:
+        name = METRICS[metric]
+        found.append(_scenario("other metric", name, columns, methods, lambda _, row: row.secondary.get(metric)))  # noqa: B023
     for draw in _draws(columns):
         found.append(_scenario("one draw", f"draw {draw} alone", columns, methods, _of_draw(draw)))
     records = {
@@ -45,7 +48,7 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
         for method, draws in each.gathered.by_method.items()
     }
     for budget in BUDGETS:
-        name = f"{budget} trial{'s' if budget > 1 else ''} of the search"
+        name = f"{plural(budget, 'trial')} of the search"
         found.append(_scenario("smaller search", name, columns, methods, _with_budget(records, budget)))
     clean = [m for m in methods if not any(_contaminated(column, m) for column in columns)]
     if 2 <= len(clean) < len(methods):

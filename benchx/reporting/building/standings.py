@@ -31,6 +31,7 @@ from benchx.statistics.ranking import (
     ranks,
     wilcoxon_holm,
 )
+from benchx.words import plural
 
 
 def build_standings(columns: Sequence[Column], assessed: Sequence[Assessed], level: float) -> tuple[Standing, ...]:
@@ -154,7 +155,7 @@ def _signed_rank(scores: np.ndarray, methods: Sequence[str], alpha: float) -> st
     if not found.decides:
         pairs = len(methods) * (len(methods) - 1) // 2
         return (
-            f"Wilcoxon signed-rank tests over {len(scores)} {'blocks' if len(scores) > 1 else 'block'} cannot decide: "
+            f"Wilcoxon signed-rank tests over {plural(len(scores), 'block')} cannot decide: "
             "the smallest p is "
             f"{found.smallest_p:.3g} and the first threshold of Holm over {pairs} pairs "
             f"{first_threshold(pairs, alpha):.3g} (needs {found.needed_blocks} blocks or more)"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from benchx.errors import printable
 from benchx.reporting.compare.comparison import Comparison, FailOn, Row, fails
 from benchx.reporting.compare.texts import rules_line, sentence
-from benchx.reporting.wording import percent, printable
+from benchx.reporting.wording import percent
 
 
 def to_junit(comparison: Comparison, fail_on: FailOn) -> bytes:

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from benchx.digests import digest_json
 from benchx.errors import UsageError
 from benchx.reporting.board import column_name
-from benchx.reporting.building.columns import draw_name
+from benchx.reporting.building.draws import draw_name
 from benchx.reporting.building.gathering import Found
 from benchx.results.record import Record
 from benchx.results.store import Store
+from benchx.results.versions import of_newest_method, of_newest_settings, on_newest_data
 
 
 @dataclass(frozen=True)
@@ -156,12 +156,7 @@ def _name(cell: Mapping[str, Any]) -> CellName:
 
 def _side(records: list[Record], store: Store) -> Side:
     done = [record for record in records if record.state == "done"]
-    kept: list[Record] = []
-    if done:
-        newest = _version(max(done, key=lambda record: record.provenance.created))
-        kept = sorted(
-            (record for record in done if _version(record) == newest), key=lambda record: record.cell["seed"] or 0
-        )
+    kept = of_newest_method(on_newest_data(of_newest_settings(done)))
     finished = {draw_name(record.cell): Found(record, store) for record in kept}
     unfinished = {
         draw: record
@@ -176,12 +171,6 @@ def _digests(side: Side) -> set[str]:
     return {found.record.cell_digest for found in side.done.values()} | {
         record.cell_digest for record in side.unfinished.values()
     }
-
-
-def _version(record: Record) -> tuple[Any, ...]:
-    provenance = record.provenance
-    asked = digest_json([record.cell["settings"], record.cell["primary"]])
-    return asked, provenance.images, provenance.split, provenance.method
 
 
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:

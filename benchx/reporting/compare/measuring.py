@@ -13,8 +13,8 @@ from benchx.datasets.samples import UNITS
 from benchx.errors import UsageError
 from benchx.metrics.classification import macro_auroc
 from benchx.reporting.building.appraisal import appraise, cases_digest
-from benchx.reporting.building.columns import DrawsByCases
-from benchx.reporting.building.gathering import Found
+from benchx.reporting.building.draws import DrawsByCases
+from benchx.reporting.building.predictions import misrecorded, read_predictions
 from benchx.reporting.compare.comparison import Row
 from benchx.reporting.compare.matching import CellName, Side, check_comparable
 from benchx.reporting.compare.notes import cost_of, notes_of
@@ -25,9 +25,6 @@ from benchx.tasks.predictions import scores_and_labels
 REPLICATES = 2000
 """As on a board, whose replicates in the stores' caches are then used again."""
 
-_ROUNDING = 1e-6
-"""A recorded score that is farther from its predictions is noted."""
-
 
 def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: float) -> Row:
     """Measure a cell that both stores have; a row with a difference has its verdict still to come.
@@ -35,8 +32,8 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     It is measured on the draws that both have; where they share none, on all as independent ones.
 
     Raises:
-        UsageError: data, split, settings, metric or test cases differ, or scores are NaN.
-        StoreError: predictions cannot be read.
+        UsageError: data, split, settings, metric or test cases differ.
+        StoreError: predictions cannot be read or scored.
     """
     shared = [draw for draw in base.done if draw in head.done]
     left, right = (
@@ -44,9 +41,9 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     )
     record = left[0].record
     check_comparable(name, record, right[0].record)
-    before, after = _tables(name, left, "BASE"), _tables(name, right, "HEAD")
+    before, after = ([read_predictions(found) for found in side] for side in (left, right))
     _check_cases(name, before, after)
-    a_scores, b_scores = _scores(name, before), _scores(name, after)
+    a_scores, b_scores = _scores(before), _scores(after)
     unit = record.provenance.unit or "image"
     row = Row(
         name,
@@ -61,8 +58,8 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
         head=fmean(b_scores),
         notes=(
             *notes_of(base, head, shared),
-            *_misrecorded("BASE", left, a_scores),
-            *_misrecorded("HEAD", right, b_scores),
+            *(f"BASE: {said}" for said in misrecorded(left, a_scores)),
+            *(f"HEAD: {said}" for said in misrecorded(right, b_scores)),
         ),
         cost=cost_of(left, right),
     )
@@ -81,19 +78,6 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     return replace(row, difference=difference)
 
 
-def _tables(name: CellName, found: Sequence[Found], side: str) -> list[pd.DataFrame]:
-    tables = [one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found]
-    for one, table in zip(found, tables, strict=True):
-        scores, labels, _ = scores_and_labels(table)
-        if np.isnan(scores[~np.isnan(labels)]).any():
-            raise UsageError(
-                f"{name.label}: the predictions of {one.record.key[:12]} in {side} hold scores that are NaN",
-                "no method of benchx writes such a score, so the file was changed",
-                "remove that result and run the suite again",
-            )
-    return tables
-
-
 def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> None:
     expected = cases_digest(before[0])
     for side, tables in (("BASE", before), ("HEAD", after)):
@@ -107,26 +91,8 @@ def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence
                 )
 
 
-def _scores(name: CellName, tables: Sequence[pd.DataFrame]) -> list[float]:
-    scores = []
-    for table in tables:
-        if (score := macro_auroc(*scores_and_labels(table)[:2])) is None:
-            raise UsageError(
-                f"{name.label}: the test cases have no class with both values",
-                "such a cell is never finished, so the file was changed",
-                "remove that result and run the suite again",
-            )
-        scores.append(score)
-    return scores
-
-
-def _misrecorded(side: str, found: Sequence[Found], scores: Sequence[float]) -> list[str]:
-    """Note results whose record has another score than their predictions give."""
-    return [
-        f"{side} records {recorded:.4f} for {one.record.key[:12]}, its predictions give {score:.4f}"
-        for one, score in zip(found, scores, strict=True)
-        if abs((recorded := (one.record.scores or {}).get(one.record.cell["primary"], score)) - score) > _ROUNDING
-    ]
+def _scores(tables: Sequence[pd.DataFrame]) -> list[float]:
+    return np.array([macro_auroc(*scores_and_labels(table)[:2]) for table in tables], np.float64).tolist()
 
 
 def _same_scores(a: pd.DataFrame, b: pd.DataFrame) -> bool:

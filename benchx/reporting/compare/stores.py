@@ -7,7 +7,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from benchx.errors import UsageError
-from benchx.reporting.building.columns import DrawsByCases
+from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.compare.comparison import Comparison, Row, Verdict, worst_first
 from benchx.reporting.compare.matching import CellName, Side, nothing_in_common, read_both
 from benchx.reporting.compare.measuring import REPLICATES, measure
@@ -35,9 +35,9 @@ def compare(
         advance: called with the cells done and the cells in all.
 
     Raises:
-        UsageError: the comparison is refused: a cell's data, split, settings, metric or test cases differ, scores are
-            NaN, the stores have no cell in common or no such suite, or margin or level are out of range.
-        StoreError: a record or predictions cannot be read.
+        UsageError: the comparison is refused: a cell's data, split, settings, metric or test cases differ, the stores
+            have no cell in common or no such suite, or margin or level are out of range.
+        StoreError: a record or predictions cannot be read, or are not as benchx writes them.
     """
     if not 0 <= margin < 1:
         raise UsageError(f"a margin of {margin:g} cannot be", "it lies between 0 and 1", "give e.g. 0.01")
@@ -79,7 +79,8 @@ def _row(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: flo
 def _one_sided(name: CellName, verdict: Verdict, side: Side) -> Row:
     records = [found.record for found in side.done.values()]
     metric = records[0].cell["primary"]
-    score = fmean((record.scores or {})[metric] for record in records)
+    scores = [value for record in records if (value := (record.scores or {}).get(metric)) is not None]
+    score = fmean(scores) if scores else None
     base, head = (None, score) if verdict == "new" else (score, None)
     return Row(name, verdict, metric, draws=tuple(side.done), base=base, head=head)
 

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from math import ceil, log10
 from typing import Any
 
+from benchx.errors import printable
 from benchx.reporting.compare.comparison import Comparison, FailOn, Row, fails
 from benchx.reporting.compare.notes import cost_texts
 from benchx.reporting.markdown_text import escape
-from benchx.reporting.wording import PHANTOM, interval, number, p_value, percent, printable
+from benchx.reporting.wording import PHANTOM, interval, number, p_value, percent
 
 SCHEMA_VERSION = 1
 MARKDOWN_BYTES = 65_000

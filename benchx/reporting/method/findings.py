@@ -9,11 +9,12 @@ from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Scenario, Standing
 from benchx.reporting.grouping import at_largest_fraction, by_task_and_protocol, difference
 from benchx.reporting.method.limits import untold
-from benchx.reporting.method.parts import Naming, Section, joined, plural
+from benchx.reporting.method.parts import Naming, Section, joined
 from benchx.reporting.wording import interval, number, p_value
 from benchx.statistics.multiplicity import first_threshold
 from benchx.statistics.power import cases_needed, draws_needed
 from benchx.statistics.variance import Estimate
+from benchx.words import plural
 
 NAMED = 3
 """How many other methods a line names."""
@@ -59,7 +60,7 @@ def findings(board: Board, method: str) -> tuple[Section, ...]:
     undecided = [
         f"{naming.column(column)}: {_undecided(board, column, method)}"
         for column, outcome in compared
-        if outcome.kind == "undecided" and not _is_blind(column)
+        if outcome.kind == "undecided" and not column.is_blind
     ]
     sections = {
         "Strong: beats more than half of the others": decided("strong"),
@@ -102,10 +103,6 @@ def _decided(outcome: _Outcome) -> str:
         few = len(outcome.tied) < NAMED
         parts.append(f"not told apart from {_named(outcome.tied) if few else plural(len(outcome.tied), 'other')}")
     return "; ".join(parts)
-
-
-def _is_blind(column: Column) -> bool:
-    return column.discriminability is not None and column.discriminability.verdict == "cannot"
 
 
 def _undecided(board: Board, column: Column, method: str) -> str:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchx.reporting.markdown_text import bullets, escape, table
 from benchx.reporting.method.parts import MethodReport, Section
-from benchx.reporting.wording import printable
+from benchx.reporting.templating import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _NUMBERS = re.compile(r"\\\[([-+]?[\d.]+, [-+]?[\d.]+|[\d.]+ %)\\\](?![(\[:])")
@@ -51,22 +48,4 @@ def _readable(text: str) -> str:
 def report_html(report: MethodReport) -> str:
     """Return a report as an HTML page for A4 paper: no script, no request, everything in it escaped."""
     style = Markup((_TEMPLATES / "report.css").read_text("utf-8"))
-    return _environment().get_template("report.html.j2").render(report=report, style=style)
-
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_on_one_line,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-
-
-def _on_one_line(value: Any) -> Any:
-    """Escape line separators and control characters of every text but benchx's own; keep a number with its `%`."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else printable(value).replace(" %", "\xa0%")
+    return environment(_TEMPLATES).get_template("report.html.j2").render(report=report, style=style)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Row
-from benchx.reporting.method.parts import Naming, joined, plural
+from benchx.reporting.method.parts import Naming, joined
+from benchx.words import plural
 
 
 def untold(board: Board, method: str, naming: Naming) -> Iterator[str]:
@@ -22,10 +23,9 @@ def untold(board: Board, method: str, naming: Naming) -> Iterator[str]:
 def _limits(column: Column, row: Row | None) -> Iterator[str]:
     if row is None:
         return
-    verdict = column.discriminability.verdict if column.discriminability is not None else None
-    if verdict == "cannot":
+    if column.is_blind:
         yield "the test set cannot separate the methods (○): their order says nothing"
-    if verdict == "weakly":
+    elif column.discriminability is not None and column.discriminability.verdict == "weakly":
         yield "the test set separates the methods weakly (◐): more than a fifth of the variance of scores is noise"
     done, units = len(row.draws), UNITS[column.unit]
     if column.drawn == "nothing":

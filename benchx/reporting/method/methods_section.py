@@ -7,21 +7,15 @@ from collections.abc import Iterator, Sequence
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Drawn, Standing
-from benchx.reporting.method.parts import joined, plural
-from benchx.reporting.wording import CORRECTIONS, FAMILIES, number, p_value, percent
+from benchx.reporting.method.parts import joined
+from benchx.reporting.wording import CORRECTIONS, FAMILIES, METRICS, VARIED, number, p_value, percent
 from benchx.statistics.moderation import PRIOR_DF
+from benchx.words import agreeing, plural
 
-METRICS = {"macro_auroc": "the area under the receiver operating characteristic curve (AUROC), averaged over classes"}
 SPLITS = {
     "official": "official split",
     "cv5": "five-fold cross-validation over patients",
     "benchx-2024": "split lists of BenchX (Zhou et al. 2024)",
-}
-VARIED: dict[Drawn, str] = {
-    "nothing": "",
-    "subset": "which differ in the labelled subset",
-    "training": "which differ in the course of training",
-    "subset and training": "which differ in the labelled subset and the course of training",
 }
 REFERENCES = {
     "Brier 1950": "Brier GW. Verification of forecasts expressed in terms of probability. Mon Weather Rev 1950;78:1-3.",
@@ -80,7 +74,7 @@ def _data(board: Board, method: str, columns: Sequence[Column]) -> Iterator[str]
         f"version {board.version}."
     )
     sets = dict.fromkeys(f"{column.dataset} ({_size(column)})" for column in columns)
-    yield f"The test {'sets were' if len(sets) > 1 else 'set was'} {joined(list(sets))}."
+    yield f"The test {agreeing(len(sets), 'set was', 'sets were')} {joined(list(sets))}."
     yield from _adaptation(columns)
     short = [column for column in columns if (row := column.row(method)) and len(row.draws) < row.planned_draws]
     if short:
@@ -100,8 +94,8 @@ def _data(board: Board, method: str, columns: Sequence[Column]) -> Iterator[str]
 
 
 def _size(column: Column) -> str:
-    units = "" if column.unit == "image" else f" of {column.units} {UNITS[column.unit]}"
-    return f"n = {column.cases} images{units}, {SPLITS.get(column.split_kind, column.split_kind)}"
+    units = "" if column.unit == "image" else f" of {plural(column.units, column.unit, UNITS[column.unit])}"
+    return f"n = {plural(column.cases, 'image')}{units}, {SPLITS.get(column.split_kind, column.split_kind)}"
 
 
 def _adaptation(columns: Sequence[Column]) -> Iterator[str]:
@@ -115,7 +109,7 @@ def _adaptation(columns: Sequence[Column]) -> Iterator[str]:
         for (drawn, planned), fractions in draws.items():
             shares = joined([percent(fraction) for fraction in sorted(fractions)])
             many = "one result, since nothing is drawn" if drawn == "nothing" else (
-                f"{plural(planned, 'draw')}, {VARIED[drawn]}"
+                f"{plural(planned, 'draw')}, which differ in {VARIED[drawn]}"
             )  # fmt: skip
             told.append(f"with {shares} of the training data ({many})")
         yield f"For {task} it was adapted by the suite's protocol '{protocol}' {joined(told)}."

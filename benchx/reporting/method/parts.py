@@ -91,8 +91,3 @@ class Naming:
 def joined(texts: Sequence[str]) -> str:
     """Join texts as a sentence does: `a, b and c`."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
-
-
-def plural(count: int, noun: str) -> str:
-    """Write a number of things: `1 draw`, `3 draws`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

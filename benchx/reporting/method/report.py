@@ -9,7 +9,7 @@ from benchx.reporting.board import Board, Column, Method, Place, Row, Standing
 from benchx.reporting.grouping import difference, published_beside
 from benchx.reporting.method.findings import failures, findings, largest_fractions, place_among
 from benchx.reporting.method.methods_section import methods_section, references
-from benchx.reporting.method.parts import MethodReport, Naming, Section, Table, joined, plural
+from benchx.reporting.method.parts import MethodReport, Naming, Section, Table, joined
 from benchx.reporting.wording import (
     CORRECTIONS,
     DOTS,
@@ -23,6 +23,7 @@ from benchx.reporting.wording import (
     published_value,
 )
 from benchx.statistics.letters import split_letters
+from benchx.words import plural
 
 SEPARATES = {"separates": "yes", "weakly": "weakly", "cannot": "no"}
 """A discriminability verdict in a word."""
@@ -136,7 +137,7 @@ def _standing(standing: Standing, method: str, level: str) -> str:
         f"{name}: place {place_among(ranks, method)} of {len(ranks)}; mean rank "
         f"{interval(place.mean_rank, place.low, place.high, digits=2)} ({level}) over {blocks}; "
         f"P(best) {place.best:.2f}; {_tied(standing, place)}; in the columns {plural(place.wins, 'win')}, "
-        f"{plural(place.ties, 'tie')}, {place.losses} {'loss' if place.losses == 1 else 'losses'}."
+        f"{plural(place.ties, 'tie')}, {plural(place.losses, 'loss', 'losses')}."
     )
 
 

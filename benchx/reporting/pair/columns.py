@@ -8,7 +8,8 @@ from typing import Literal
 
 from benchx.errors import StoreError, UsageError, unknown_name
 from benchx.reporting.board import column_name
-from benchx.reporting.building.columns import DrawsByCases, assess
+from benchx.reporting.building.columns import assess
+from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.building.gathering import Gathered, Gathering, gather
 from benchx.reporting.building.leaderboard import Rules
 from benchx.reporting.pair.sides import PairTest, make_pairing

@@ -16,6 +16,7 @@ from benchx.metrics.classification import scorable
 from benchx.reporting.building.columns import Assessed
 from benchx.reporting.building.families import Scores, differences
 from benchx.reporting.building.gathering import Found
+from benchx.reporting.building.predictions import read_predictions
 from benchx.statistics.variance import Estimate
 from benchx.tasks.predictions import scores_and_labels
 
@@ -134,8 +135,7 @@ def make_pairing(assessed: Assessed, a: str, b: str, level: float) -> Pairing:
 
 
 def _side(found: Sequence[Found], scores: Scores) -> Side:
-    """Read a method's predictions, which were checked when the column was assessed."""
-    tables = tuple(one.store.predictions(one.record.key).sort_values("sample", ignore_index=True) for one in found)
+    tables = tuple(read_predictions(one) for one in found)
     parsed = [scores_and_labels(table) for table in tables]
     return Side(
         value=scores.estimate.value,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from benchx.reporting.board import Board
 from benchx.reporting.grouping import by_dataset, by_task_and_protocol, standing_of
 from benchx.reporting.markdown_text import bullets, escape, table
-from benchx.reporting.wording import PHANTOM, rules
+from benchx.reporting.wording import PHANTOM, digest_start, rules
 from benchx.reporting.written.markdown_dataset import dataset_parts
 from benchx.reporting.written.markdown_standing import standing_parts
+from benchx.words import plural
 
 
 def to_markdown(board: Board, figures: Sequence[str] = ()) -> str:
@@ -24,9 +25,10 @@ def to_markdown(board: Board, figures: Sequence[str] = ()) -> str:
         parts.append(f"> **{PHANTOM}**")
     parts += [
         escape(board.description),
-        f"{len(board.methods)} methods, {len(board.columns)} columns; newest result {escape(board.newest)}. Scores "
-        "are means over draws with intervals over test cases and draws. **Methods that share a letter are not told "
-        "apart**, and where the last line of a table shows ○, its order says nothing. The rules are at the end.",
+        f"{plural(len(board.methods), 'method')}, {plural(len(board.columns), 'column')}; "
+        f"newest result {escape(board.newest)}. Scores are means over draws with intervals over test cases and draws. "
+        "**Methods that share a letter are not told apart**, and where the last line of a table shows ○, its order "
+        "says nothing. The rules are at the end.",
     ]
     for (task, protocol), columns in by_task_and_protocol(board).items():
         parts.append(f"## {escape(task)}, {escape(protocol)}")
@@ -47,7 +49,7 @@ def to_markdown(board: Board, figures: Sequence[str] = ()) -> str:
 
 def _methods(board: Board) -> str:
     rows = [
-        [escape(part) for part in (one.name, one.title, one.paper, one.licence, (one.weights or "none")[:12])]
+        [escape(part) for part in (one.name, one.title, one.paper, one.licence, digest_start(one.weights or "none"))]
         for one in board.methods
     ]
     return table(["method", "title", "paper", "licence", "weights (sha256)"], rows)

@@ -22,6 +22,7 @@ from benchx.reporting.wording import (
     published_value,
 )
 from benchx.statistics.discriminability import pooled
+from benchx.words import agreeing, plural
 
 
 def dataset_parts(columns: Sequence[Column]) -> list[str]:
@@ -48,10 +49,12 @@ def _about(columns: Sequence[Column]) -> str:
     classes = ", ".join(escape(f"{name} ({why})") for name, why in excluded.items())
     left_out = f" Classes that cannot be scored: {classes}." if classes else ""
     shared = max(column.shared_units for column in columns)
-    leak = f" **{shared} {UNITS[last.unit]} stand in two parts of this split.**" if shared else ""
+    sharing = f"{plural(shared, last.unit, UNITS[last.unit])} {agreeing(shared, 'stands', 'stand')}"
+    leak = f" **{sharing} in two parts of this split.**" if shared else ""
     return (
-        f"{escape(last.primary)} on {last.cases} test images of {last.units} {UNITS[last.unit]}, split "
-        f"{escape(last.split_kind)}; intervals over {UNITS[last.unit]}.{leak}{left_out}"
+        f"{escape(last.primary)} on {plural(last.cases, 'test image')} of "
+        f"{plural(last.units, last.unit, UNITS[last.unit])}, split {escape(last.split_kind)}; "
+        f"intervals over {UNITS[last.unit]}.{leak}{left_out}"
     )
 
 
@@ -137,7 +140,9 @@ def _remarks_on(column: Column) -> list[str]:
             f"{number(now, digits=4)} to {number(leader.next_draw, digits=4)}"
         )
     if column.redrawn:
-        lines.append(f"{column.redrawn} bootstrap replicates lacked a value of a class and were drawn again")
+        were = agreeing(column.redrawn, "was", "were")
+        replicates = plural(column.redrawn, "bootstrap replicate")
+        lines.append(f"{replicates} lacked a value of a class and {were} drawn again")
     lines += [f"{escape(method)}: no result ({escape(why)})" for method, why in column.absent.items()]
     lines += [
         f"published, not run here: {escape(one.method)} ({ORIGINS[one.origin]}) is from {escape(one.source)}"
@@ -155,7 +160,7 @@ def _remarks_on_rows(column: Column) -> list[str]:
         if row.untrained:
             said[f"in some draw no training case to learn {escape(', '.join(row.untrained))}"].append(row.method)
         if row.unreadable:
-            said[f"{row.unreadable} unreadable images left out"].append(row.method)
+            said[f"{plural(row.unreadable, 'unreadable image')} left out"].append(row.method)
     return [
         text if len(methods) == len(column.rows) else f"{', '.join(map(escape, methods))}: {text}"
         for text, methods in said.items()

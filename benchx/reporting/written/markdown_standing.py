@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchx.reporting.board import Friedman, Scenario, Standing
 from benchx.reporting.markdown_text import bullets, escape, table
 from benchx.reporting.wording import interval, number, p_value, percent
+from benchx.words import plural
 
 SCENARIO_METHODS = 5
 """How many methods of a scenario are named."""
@@ -41,12 +42,12 @@ def _tests(standing: Standing, level: float) -> list[str]:
     """Say what was compared, what the tests found, and what was left out."""
     columns, blocks = len(standing.columns), len(standing.blocks)
     lines = [
-        f"Compared: {columns} columns in {_blocks(blocks)} ({', '.join(map(escape, standing.blocks))}); "
-        "datasets of one source are one block.",
+        f"Compared: {plural(columns, 'column')} in {plural(blocks, 'block')} "
+        f"({', '.join(map(escape, standing.blocks))}); datasets of one source are one block.",
         _friedman(standing.friedman, blocks, 1 - level),
     ]
     if standing.critical_difference is None:
-        lines.append(f"Critical difference: none with {_blocks(blocks)}, so there are no letters.")
+        lines.append(f"Critical difference: none with {plural(blocks, 'block')}, so there are no letters.")
     else:
         lines.append(
             f"Critical difference of mean ranks (Nemenyi, {1 - level:.2g}): {standing.critical_difference:.2f}; "
@@ -55,7 +56,7 @@ def _tests(standing: Standing, level: float) -> list[str]:
     lines += [
         f"{escape(standing.signed_rank)}.",
         "Wins and losses are by the corrected tests in the columns. If all methods were equal, at most "
-        f"{standing.false_wins:.2g} of the {columns} columns would be expected to show any.",
+        f"{standing.false_wins:.2g} of the {plural(columns, 'column')} would be expected to show any.",
     ]
     lines += [
         f"Not ranked: {escape(method)}, which lacks {'; '.join(map(escape, lacks))}."
@@ -66,17 +67,13 @@ def _tests(standing: Standing, level: float) -> list[str]:
 
 def _friedman(test: Friedman | None, blocks: int, alpha: float) -> str:
     if test is None:
-        return f"Friedman's test: not made, it needs two methods and more than {_blocks(blocks)}."
+        return f"Friedman's test: not made, it needs two methods and more than {plural(blocks, 'block')}."
     says = "the methods differ" if test.f_p <= alpha else "no difference is shown"
     f = "without a finite F, as all blocks rank alike" if test.f is None else f"F = {test.f:.2f}"
     return (
         f"Friedman's test: chi2 = {test.chi2:.2f}, {p_value(test.chi2_p)}; by Iman and Davenport {f}, "
         f"{p_value(test.f_p)}: {says}."
     )
-
-
-def _blocks(count: int) -> str:
-    return "1 block" if count == 1 else f"{count} blocks"
 
 
 def _scenarios(scenarios: tuple[Scenario, ...]) -> str:

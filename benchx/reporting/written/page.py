@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting import wording
 from benchx.reporting.board import Board
 from benchx.reporting.grouping import published_beside
+from benchx.reporting.templating import environment
 from benchx.reporting.written.page_data import Detail, page_data
 from benchx.reporting.written.page_diagram import critical_difference_diagram
-from benchx.reporting.written.page_tables import grouped, method_order, published_rows, score_rows
+from benchx.reporting.written.page_tables import grouped, published_rows, score_rows
 
 SIZE_LIMIT = 990_000
 """Bytes; a page beyond it gives up detail of single cells, first of the smaller fractions."""
@@ -49,7 +49,7 @@ def to_html(board: Board) -> str:
 def _render(board: Board, detail: Detail) -> str:
     script = _script()
     return (
-        _environment()
+        environment(_TEMPLATES)
         .get_template("board.html.j2")
         .render(
             board=board,
@@ -58,7 +58,6 @@ def _render(board: Board, detail: Detail) -> str:
             rows=score_rows(board),
             published=published_rows(board),
             comparisons=published_beside(board),
-            order=method_order(board),
             diagrams=[critical_difference_diagram(standing) for standing in board.standings],
             dots=wording.DOTS,
             verdicts=wording.VERDICTS,
@@ -79,25 +78,6 @@ def _render(board: Board, detail: Detail) -> str:
 def _script() -> str:
     parts = "\n".join((_TEMPLATES / name).read_text("utf-8") for name in _SCRIPTS)
     return f'"use strict";\n(() => {{\n{parts}}})();\n'
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"score": "{:.3f}".format, "percent": wording.percent, "web": _web_address}
-    return environment
-
-
-def _web_address(text: str) -> bool:
-    """Whether a text may become a link: a card can hold any text, also `javascript:`."""
-    return text.startswith(("https://", "http://"))
 
 
 def _embedded(data: Any) -> str:

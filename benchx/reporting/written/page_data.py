@@ -10,8 +10,9 @@ from typing import Any, Generic, Literal, TypeVar
 
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Draw, Part, Row
+from benchx.reporting.grouping import at_largest_fraction
 from benchx.reporting.wording import DRAWN, digest_start
-from benchx.reporting.written.page_tables import method_order, published_rows
+from benchx.reporting.written.page_tables import page_order, published_rows
 from benchx.statistics.variance import Estimate
 
 FINE = 10_000
@@ -44,6 +45,8 @@ Setting = tuple[str, str | None, str, str | None]
 class _Tables:
     """What cells refer to by number, and the first minute of any draw."""
 
+    methods: dict[str, int]
+    published: dict[tuple[str, str], int]
     strings: _Numbered[str]
     settings: _Numbered[Setting]
     first: int
@@ -58,18 +61,25 @@ def page_data(board: Board, detail: Detail) -> dict[str, Any]:
             each dataset's largest fraction, or none.
     """
     created = [_minute(draw.created) for column in board.columns for row in column.rows for draw in row.draws]
-    tables = _Tables(_Numbered(), _Numbered(), min(created, default=0))
-    order = method_order(board)
-    numbers = {method: number for number, method in enumerate(order)}
+    order = page_order(board)
+    published = [(row.method, row.origin) for row in published_rows(board)]
+    tables = _Tables(
+        methods={method: number for number, method in enumerate(order)},
+        published={row: number for number, row in enumerate(published)},
+        strings=_Numbered(),
+        settings=_Numbered(),
+        first=min(created, default=0),
+    )
     weights = {method.name: method.weights for method in board.methods}
-    columns = [_column(board, column, numbers, tables, _is_detailed(board, column, detail)) for column in board.columns]
+    detailed = _detailed(board, detail)
+    columns = [_column(column, tables, column.name in detailed) for column in board.columns]
     return {
         "level": board.level,
         "margin": board.margin,
-        "baseline": numbers.get(board.baseline, 0),
+        "baseline": tables.methods.get(board.baseline, 0),
         "methods": order,
         "weights": [weights.get(method) for method in order],
-        "published": [[row.method, row.origin] for row in published_rows(board)],
+        "published": [list(row) for row in published],
         "columns": columns,
         "strings": tables.strings.all(),
         "settings": [list(setting) for setting in tables.settings.all()],
@@ -77,15 +87,13 @@ def page_data(board: Board, detail: Detail) -> dict[str, Any]:
     }
 
 
-def _is_detailed(board: Board, column: Column, detail: Detail) -> bool:
-    if detail != "largest":
-        return detail == "all"
-    group = (column.dataset, column.task, column.protocol)
-    return column.fraction == max(c.fraction for c in board.columns if (c.dataset, c.task, c.protocol) == group)
+def _detailed(board: Board, detail: Detail) -> set[str]:
+    """Return the names of the columns whose cells keep everything."""
+    kept = {"all": board.columns, "largest": at_largest_fraction(board.columns), "none": ()}[detail]
+    return {column.name for column in kept}
 
 
-def _column(board: Board, column: Column, numbers: dict[str, int], tables: _Tables, detailed: bool) -> dict[str, Any]:
-    published = {(row.method, row.origin): number for number, row in enumerate(published_rows(board))}
+def _column(column: Column, tables: _Tables, detailed: bool) -> dict[str, Any]:
     secondary = list(dict.fromkeys(name for row in column.rows for name in row.secondary))
     classes = _part_names([row.classes for row in column.rows]) if detailed else []
     subgroups = _part_names([row.subgroups for row in column.rows]) if detailed else []
@@ -104,12 +112,14 @@ def _column(board: Board, column: Column, numbers: dict[str, int], tables: _Tabl
         "secondary": secondary,
         "classes": [list(name) for name in classes],
         "subgroups": [list(name) for name in subgroups],
-        "methods": [numbers[row.method] for row in column.rows],
+        "methods": [tables.methods[row.method] for row in column.rows],
         "cells": [_cell(row, secondary, classes, subgroups, tables, detailed) for row in column.rows],
         "pairs": _pairs(column),
-        "absent": {str(numbers[method]): reason for method, reason in column.absent.items() if method in numbers},
+        "absent": {
+            str(tables.methods[method]): reason for method, reason in column.absent.items() if method in tables.methods
+        },
         "published": [
-            [published[p.method, p.origin], _fine(p.value), _fine(p.std), tables.strings(p.source)]
+            [tables.published[p.method, p.origin], _fine(p.value), _fine(p.std), tables.strings(p.source)]
             for p in column.published
         ],
     }

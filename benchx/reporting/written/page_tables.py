@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from benchx.reporting.board import Board, Column, Published, Row
+from benchx.reporting.grouping import method_order, tied_with_best
 
 
 @dataclass(frozen=True)
@@ -59,45 +60,32 @@ def grouped(board: Board) -> list[Group]:
     ]
 
 
-def method_order(board: Board) -> list[str]:
-    """Return every method: those of the first standing by place, then the others as the board lists them."""
-    named = [place.method for standing in board.standings[:1] for place in standing.places]
-    named += [method.name for method in board.methods]
-    named += [row.method for column in board.columns for row in column.rows]
-    return list(dict.fromkeys(named))
+def page_order(board: Board) -> list[str]:
+    """Return every method: those of the first standing by place, then the others by their mean score."""
+    return method_order(board.columns, board.standings[0] if board.standings else None)
 
 
 def score_rows(board: Board) -> list[ScoreRow]:
-    """Return one line a method, in the order of `method_order`."""
+    """Return one line a method, in the page's order."""
     by_column = [_cells(column) for column in board.columns]
     return [
         ScoreRow(
             method,
             tuple(
-                cells.get(method, ScoreCell(None, _is_blind(column), best=False, tied=False))
+                cells.get(method, ScoreCell(None, column.is_blind, best=False, tied=False))
                 for column, cells in zip(board.columns, by_column, strict=True)
             ),
         )
-        for method in method_order(board)
+        for method in page_order(board)
     ]
 
 
 def _cells(column: Column) -> dict[str, ScoreCell]:
-    leader = column.rows[0].method if column.rows else ""
-    behind = {pair.b for pair in column.pairs if pair.a == leader and pair.different}
+    leader, tied = column.rows[0].method, tied_with_best(column)
     return {
-        row.method: ScoreCell(
-            row,
-            _is_blind(column),
-            best=row.method == leader,
-            tied=row.method != leader and row.method not in behind,
-        )
+        row.method: ScoreCell(row, column.is_blind, best=row.method == leader, tied=row.method in tied)
         for row in column.rows
     }
-
-
-def _is_blind(column: Column) -> bool:
-    return column.discriminability is not None and column.discriminability.verdict == "cannot"
 
 
 def published_rows(board: Board) -> list[PublishedRow]:

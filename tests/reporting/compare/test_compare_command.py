@@ -12,26 +12,9 @@ from xml.etree import ElementTree
 import pytest
 from made_stores import made_store, predictions, record
 
-from benchx import cli
 from benchx.errors import DatasetError
 from benchx.planning import plan
 from benchx.suites import read_suite
-
-
-@pytest.fixture
-def benchx(capsys, monkeypatch, tmp_path):
-    """Call the command line; returns exit code, standard output and standard error."""
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchx", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return call
 
 
 def whole(cell):

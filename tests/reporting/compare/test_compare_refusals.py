@@ -7,7 +7,7 @@ import pytest
 from compared_stores import SUITE, TENTH, WHOLE, compared, only, unfinished
 from made_stores import made_store
 
-from benchx.errors import UsageError
+from benchx.errors import StoreError, UsageError
 from benchx.planning import plan
 from benchx.results.store import Store
 
@@ -84,15 +84,24 @@ def test_other_test_cases_are_refused(base, tmp_path, edit):
         compared(base, other)
 
 
-def test_scores_that_are_nan_are_refused(base, tmp_path):
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("score:", np.nan, "a score is NaN or infinite"),
+        ("label:", 2, "a label is neither 0 nor 1"),
+        ("label:", 0, "no class has both values"),
+    ],
+)
+def test_predictions_that_cannot_be_scored_are_refused_in_the_words_of_a_board(base, tmp_path, column, value, says):
     other = made_store(tmp_path, {"mrm": 1.5}, keep=only(WHOLE))
     (done,) = other.records()
     table = other.predictions(done.key)
-    table.loc[3, next(name for name in table if name.startswith("score:"))] = np.nan
+    table[[name for name in table if name.startswith(column)]] = value
     other.put(done, table)
     for sides in ((base, other), (other, base), (other, other)):
-        with pytest.raises(UsageError, match="scores that are NaN"):
+        with pytest.raises(StoreError, match=f"the result {done.key[:12]} cannot be scored: {says}") as refused:
             compared(*sides)
+        assert refused.value.todo == f"remove {other.cells / done.key} and run the suite again"
 
 
 def test_stores_without_a_common_cell_are_refused_with_the_reason(base, tmp_path):

@@ -188,7 +188,7 @@ def test_draws_in_one_store_only_are_independent(tmp_path):
 
 
 def test_results_of_an_older_method_in_the_same_store_are_left_out(base, tmp_path):
-    store = made_store(tmp_path, {"mrm": 0.2}, keep=only(WHOLE), provenance={"weights": "0" * 64, "method": "0" * 64})
+    store = made_store(tmp_path, {"mrm": 0.2}, keep=only(WHOLE), provenance={"weights": "0" * 64})
     newer = {"created": "2026-02-01T00:00:00+00:00"}
     made_store(tmp_path, {"mrm": 1.5}, keep=only(WHOLE), provenance=newer)
     row = rows_of(compared(base, store))["mrm", WHOLE]
@@ -197,7 +197,7 @@ def test_results_of_an_older_method_in_the_same_store_are_left_out(base, tmp_pat
 
 
 def test_other_weights_are_compared_and_named(base, tmp_path):
-    store = made_store(tmp_path, {"mrm": 0.9}, keep=only(WHOLE), provenance={"weights": "0" * 64, "method": "0" * 64})
+    store = made_store(tmp_path, {"mrm": 0.9}, keep=only(WHOLE), provenance={"weights": "0" * 64})
     assert rows_of(compared(base, store))["mrm", WHOLE].notes == ("other weights",)
 
 
@@ -323,7 +323,8 @@ def test_a_recorded_score_that_its_predictions_do_not_give_is_noted(base, tmp_pa
     store.put(done.model_copy(update={"scores": done.scores | {"macro_auroc": 0.99}}), store.predictions(done.key))
     row = rows_of(compared(base, store))["mrm", WHOLE]
     assert row.verdict == "same"
-    assert row.notes[0].startswith("HEAD records 0.9900 for ")
+    right = done.scores["macro_auroc"]
+    assert row.notes == (f"HEAD: {done.key[:12]} (mrm) records 0.9900, its predictions give {right:.4f}",)
 
 
 @pytest.mark.parametrize(

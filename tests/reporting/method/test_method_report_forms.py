@@ -16,11 +16,10 @@ from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
 from benchx.cli.reports import report as command
-from benchx.errors import UsageError
+from benchx.errors import UsageError, printable
 from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.reporting.method.forms import report_html, report_markdown
 from benchx.reporting.method.report import method_report
-from benchx.reporting.wording import printable
 from benchx.suites import read_suite
 
 VOID = {"meta", "link"}

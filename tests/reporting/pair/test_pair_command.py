@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
-import typer
 from made_stores import made_store
 from paired_stores import (
     SKILLS,
@@ -14,8 +12,6 @@ from paired_stores import (
 )
 from scipy.stats import norm
 
-from benchx import cli
-from benchx.cli import pairing
 from benchx.errors import BenchxError, StoreError, UsageError
 from benchx.results.store import Store
 
@@ -57,27 +53,8 @@ def test_an_empty_store_is_one_clear_error(tmp_path):
         compared(Store(tmp_path))
 
 
-@pytest.fixture
-def benchx(capsys, monkeypatch, tmp_path):
-    """Call `benchx pair` as a user would; returns exit code, standard output and standard error."""
-    app = typer.Typer()
-    app.callback()(lambda: None)
-    app.command()(pairing.pair)
-    monkeypatch.setattr(cli, "app", app)
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchx", "pair", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.main()
-        printed = capsys.readouterr()
-        return stopped.value.code or 0, printed.out, printed.err
-
-    return call
-
-
 def test_the_command_prints_a_table_a_column_and_what_tests_rest_on(benchx, store):
-    code, out, err = benchx("mrm", "gloria", "--suite", "phantom", "--store", store.path, "--dataset", "rsna")
+    code, out, err = benchx("pair", "mrm", "gloria", "--suite", "phantom", "--store", store.path, "--dataset", "rsna")
     assert code == 0
     assert out.count("permutation") == 3
     assert "rsna / classification / frozen / 1 %: macro_auroc mrm" in out
@@ -89,7 +66,7 @@ def test_the_command_prints_a_table_a_column_and_what_tests_rest_on(benchx, stor
 
 def test_the_command_prints_json_of_finite_numbers(benchx, store):
     arguments = ("mrm", "gloria", "--suite", "phantom", "--store", store.path, "--margin", 0.05, "--json")
-    code, out, err = benchx(*arguments, "--dataset", "nih")
+    code, out, err = benchx("pair", *arguments, "--dataset", "nih")
     assert (code, err) == (0, "")
 
     def refuse(name):
@@ -115,7 +92,7 @@ def test_the_command_prints_json_of_finite_numbers(benchx, store):
 )
 def test_the_command_refuses_in_three_lines(benchx, store, arguments, code, says):
     where = () if "--store" in arguments else ("--store", store.path)
-    found, _, err = benchx(*arguments, "--suite", "phantom", *where)
+    found, _, err = benchx("pair", *arguments, "--suite", "phantom", *where)
     assert found == code
     assert says in err
     assert "Traceback" not in err

@@ -17,7 +17,7 @@ from paired_stores import (
 from sklearn.metrics import roc_auc_score
 
 from benchx.digests import fraction_of_hash
-from benchx.reporting.building.columns import DrawsByCases
+from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.reporting.pair.columns import ComparedPair, PairColumn
 from benchx.statistics.auroc_permutation import auroc_permutation

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_boards import made_board
 
-from benchx.reporting.wording import printable
+from benchx.errors import printable
 from benchx.reporting.written.csv_table import to_csv
 
 

@@ -9,8 +9,8 @@ import pytest
 from made_boards import AWKWARD, made_board
 from markdown_it import MarkdownIt
 
+from benchx.errors import printable
 from benchx.reporting.markdown_text import escape
-from benchx.reporting.wording import printable
 from benchx.reporting.written.markdown import to_markdown
 
 

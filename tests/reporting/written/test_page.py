@@ -14,9 +14,11 @@ from itertools import combinations
 import pytest
 from made_boards import AWKWARD, made_board
 
+from benchx.errors import printable
 from benchx.reporting.board import Board
 from benchx.reporting.written import page
 from benchx.reporting.written.page import to_html
+from benchx.reporting.written.page_data import page_data
 from benchx.reporting.written.page_diagram import critical_difference_diagram
 
 VOID = {"meta", "link", "input", "br", "path"}
@@ -46,7 +48,7 @@ class Tree(HTMLParser):
 
     def handle_data(self, data):
         for number in self._open:
-            self.elements[number][2].append(data)
+            self.elements[number][2].append(data.replace("\xa0", " "))
 
     def all(self, tag: str, **attributes: str) -> list[tuple[dict[str, str | None], str]]:
         return [
@@ -102,6 +104,27 @@ def test_the_best_and_what_is_tied_with_it_are_marked():
     assert sum("tied" in classes.split() for classes in marked) == expected_tied > 0
 
 
+def test_methods_stand_by_place_and_those_without_one_by_score():
+    read = embedded(to_html(board()))["methods"]
+    ranked = [place.method for place in board().standings[0].places]
+    assert read[: len(ranked)] == ranked
+    unranked = embedded(to_html(replace(made_board(6, 1, 1), standings=())))["methods"]
+    assert unranked == [row.method for row in made_board(6, 1, 1).columns[0].rows]
+
+
+def test_numbers_have_one_zero_and_small_p_values_a_bound():
+    first = board().columns[0]
+    told = replace(first.discriminability, f=-0.0, p_value=0.0002)
+    standing = replace(board().standings[0], scenarios=())
+    standing = replace(standing, places=tuple(replace(place, iqm=-0.0001) for place in standing.places))
+    odd = replace(board(), columns=(replace(first, discriminability=told),), standings=(standing,))
+    text = "".join(text for _, text in Tree(to_html(odd)).all("main"))
+    assert "-0.00 " not in text.replace("\n", " ")
+    assert "-0.000" not in text
+    assert "0.000 [" in text
+    assert "p < 0.001" in text
+
+
 def test_columns_that_cannot_separate_are_grey_and_say_so_in_words():
     blind = [c for c in board().columns if c.discriminability.verdict == "cannot"]
     grey = [text for attributes, text in tree().all("th") if attributes.get("class") == "g"]
@@ -115,7 +138,7 @@ def test_standings_say_who_is_left_out_and_what_they_lack():
     text = "".join(text for _, text in tree().all("main"))
     for standing in board().standings:
         for place in standing.places:
-            assert f"{place.mean_rank:.2f} {place.low:.2f}–{place.high:.2f}" in text
+            assert f"{place.mean_rank:.2f} [{place.low:.2f}, {place.high:.2f}]" in text
         for method, lacks in standing.left_out.items():
             assert f"{method} lacks {', '.join(lacks)}" in text
     assert any(standing.left_out for standing in board().standings)
@@ -130,7 +153,7 @@ def test_nothing_of_the_board_becomes_markup():
     assert len(read.all("script")) == 2
     assert not [name for _, attributes, _ in read.elements for name in attributes if name.startswith("on")]
     headings = {text for attributes, text in read.all("th", scope="row")}
-    assert set(AWKWARD) <= headings
+    assert {printable(name) for name in AWKWARD} <= headings
     data = re.search(r'id="data">(.*?)</script>', html, re.S).group(1)
     assert not set(data) & set("<>&\u2028\u2029")
     assert set(AWKWARD) <= set(embedded(html)["methods"])
@@ -205,6 +228,13 @@ def test_thirty_methods_on_twelve_datasets_stay_below_a_megabyte_and_say_what_wa
     assert "for each dataset's largest fraction only; board.json has the rest" in html
 
 
+def test_the_largest_fraction_is_that_of_each_task_and_protocol():
+    small, large = made_board(2, 1, 2).columns
+    tuned = replace(small, protocol="finetune")
+    data = page_data(replace(board(), columns=(small, tuned, large)), "largest")
+    assert [column["detailed"] for column in data["columns"]] == [False, True, True]
+
+
 def test_detail_goes_only_when_it_must(monkeypatch):
     assert all(column["detailed"] for column in embedded(to_html(board()))["columns"])
     monkeypatch.setattr(page, "SIZE_LIMIT", 1)
@@ -246,7 +276,9 @@ def test_published_rows_are_there_but_hidden_and_marked():
     assert all("hidden" in attributes and "not run here" in text for attributes, text in rows)
     compared = next(text for attributes, text in tree().all("section", **{"aria-labelledby": "published-title"}))
     ours = board().columns[0].row("medklip").score
-    assert f"{ours.value:.3f} {ours.low:.3f}–{ours.high:.3f}" in compared
+    assert f"{ours.value:.3f} [{ours.low:.3f}, {ours.high:.3f}]" in compared
+    paper = board().columns[0].published[0]
+    assert f"{paper.value:.3f} ± {paper.std:.3f}" in compared
     assert "only-published" not in compared
 
 

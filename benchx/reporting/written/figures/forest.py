@@ -9,16 +9,17 @@ from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import by_fraction, by_task_and_protocol, difference, method_order, standing_of
 from benchx.reporting.wording import CORRECTIONS, percent
 from benchx.reporting.written.figures.style import (
+    BLIND,
     BLUE,
     GREY,
     INK,
-    PALE,
     VERMILION,
     entitle,
     figure_name,
     label,
     list_methods,
     panels,
+    shade_if_blind,
     styled,
     without_result,
 )
@@ -46,16 +47,14 @@ def draw(board: Board) -> dict[str, Figure]:
                 f"{task}, {protocol}, {percent(fraction)}: difference to {label(board.baseline)}",
                 f"Paired differences with {percent(board.level)} intervals, each by itself; blue circle: better, "
                 f"orange square: worse than the baseline after correction by {CORRECTIONS[board.correction]}; open: "
-                "not told apart. Grey panel: this test set cannot separate the methods.",
+                f"not told apart. {BLIND}",
             )
             figures[figure_name("forest", task, protocol, f"{100 * fraction:g}".replace(".", "-"))] = figure
     return figures
 
 
 def _panel(axis: Axes, column: Column, methods: list[str], baseline: str) -> None:
-    told = column.discriminability
-    if told is not None and told.verdict == "cannot":
-        axis.set_facecolor(PALE)
+    shade_if_blind(axis, column)
     axis.axvline(0, color=GREY, linewidth=0.8)
     axis.set_title(f"{label(column.dataset)}  (n = {column.units})")
     found = [(place, difference(column, method, baseline)) for place, method in enumerate(methods)]

@@ -10,14 +10,12 @@ from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import by_dataset, by_task_and_protocol, method_order, standing_of
 from benchx.reporting.wording import percent
 from benchx.reporting.written.figures.style import (
-    COLOURS,
-    DASHES,
-    GREY,
-    MARKERS,
     PALE,
     entitle,
     figure_name,
     label,
+    legend_of_methods,
+    method_lines,
     panels,
     styled,
 )
@@ -35,8 +33,7 @@ def draw(board: Board) -> dict[str, Figure]:
         figure, axes = panels(len(shown), 2.4, 2.3, across=3)
         for axis, group in zip(axes, shown, strict=True):
             _panel(axis, group, methods)
-        lines, names = axes[0].get_legend_handles_labels()
-        figure.legend(lines[::-1], names[::-1], loc="outside right center")
+        legend_of_methods(figure, axes)
         entitle(
             figure,
             board,
@@ -49,27 +46,13 @@ def draw(board: Board) -> dict[str, Figure]:
 
 
 def _panel(axis: Axes, columns: list[Column], methods: list[str]) -> None:
-    others = len(methods) - len(COLOURS)
-    for place, method in reversed(list(enumerate(methods))):
+    for method, style in method_lines(methods):
         rows = [(column.fraction, row.score) for column in columns if (row := column.row(method)) is not None]
         fractions, scores = [fraction for fraction, _ in rows], [score for _, score in rows]
-        values = [score.value for score in scores]
-        if place >= len(COLOURS):
-            name = f"{others} other method{'s' * (others > 1)}" if place == len(COLOURS) else None
-            axis.plot(fractions, values, color=GREY, linewidth=0.6, alpha=0.6, label=name)
-            continue
-        colour = COLOURS[place]
-        axis.fill_between(
-            fractions,
-            [score.low for score in scores],
-            [score.high for score in scores],
-            color=colour,
-            alpha=0.08,
-            linewidth=0,
-        )
-        axis.plot(
-            fractions, values, DASHES[place], color=colour, marker=MARKERS[place], markersize=4, label=label(method)
-        )
+        if "marker" in style:
+            low, high = [score.low for score in scores], [score.high for score in scores]
+            axis.fill_between(fractions, low, high, color=style["color"], alpha=0.08, linewidth=0)
+        axis.plot(fractions, [score.value for score in scores], markersize=4, **style)
     axis.set_title(label(columns[0].dataset))
     axis.set_xscale("log")
     shown = sorted({column.fraction for column in columns})

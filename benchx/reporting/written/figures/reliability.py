@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -10,14 +9,13 @@ from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import at_largest_fraction, by_task_and_protocol, method_order, standing_of
 from benchx.reporting.wording import percent
 from benchx.reporting.written.figures.style import (
-    COLOURS,
-    DASHES,
     GREY,
-    MARKERS,
     PALE,
     entitle,
     figure_name,
     label,
+    legend_of_methods,
+    method_lines,
     panels,
     styled,
 )
@@ -42,11 +40,7 @@ def draw(board: Board) -> dict[str, Figure]:
         figure, axes = panels(len(shown), 2.4, 2.4, across=3)
         for axis, column in zip(axes, shown, strict=True):
             _panel(axis, column, methods)
-        lines: dict[str, Artist] = {}
-        for axis in axes:
-            for line, name in reversed(list(zip(*axis.get_legend_handles_labels(), strict=True))):
-                lines.setdefault(name, line)
-        figure.legend(list(lines.values()), list(lines), loc="outside right center")
+        legend_of_methods(figure, axes)
         bars = "Bars: Wilson interval of a bin. " if len(methods) <= _WITH_INTERVALS else ""
         entitle(
             figure,
@@ -60,24 +54,18 @@ def draw(board: Board) -> dict[str, Figure]:
 
 
 def _panel(axis: Axes, column: Column, methods: list[str]) -> None:
-    others = len(methods) - len(COLOURS)
     reach = 0.02
-    for place, method in reversed(list(enumerate(methods))):
+    for method, style in method_lines(methods):
         row = column.row(method)
         bins = row.reliability if row is not None else ()
         if not bins:
             continue
         x, y = [one.probability for one in bins], [one.observed for one in bins]
         reach = max(reach, *x, *y)
-        if place >= len(COLOURS):
-            axis.plot(x, y, color=GREY, linewidth=0.6, alpha=0.6, label=f"{others} other method{'s' * (others > 1)}")
-            continue
-        colour = COLOURS[place]
         if len(methods) <= _WITH_INTERVALS:
-            axis.vlines(
-                x, [one.low for one in bins], [one.high for one in bins], color=colour, linewidth=0.8, alpha=0.7
-            )
-        axis.plot(x, y, DASHES[place], color=colour, marker=MARKERS[place], markersize=3, label=label(method))
+            low, high = [one.low for one in bins], [one.high for one in bins]
+            axis.vlines(x, low, high, color=style["color"], linewidth=0.8, alpha=0.7)
+        axis.plot(x, y, markersize=3, **style)
     end = min(1.02, 1.08 * reach)
     axis.plot([0, end], [0, end], color=GREY, linewidth=0.8, zorder=0)
     axis.set_xlim(0, end)

@@ -7,15 +7,19 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.style
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.optimize import isotonic_regression
 
-from benchx.reporting.board import Board
-from benchx.reporting.wording import PHANTOM, printable
+from benchx.errors import printable
+from benchx.reporting.board import Board, Column
+from benchx.reporting.wording import PHANTOM
+from benchx.words import plural
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito (2008), without yellow, which is too light on paper."""
@@ -25,6 +29,8 @@ BLUE, VERMILION = COLOURS[:2]
 INK, GREY, PALE = "#333333", "#8c8c8c", "#ececec"
 LABEL = 30
 """Characters of a name that a figure shows."""
+BLIND = "Grey panel: this test set cannot separate the methods."
+"""What a caption says of `shade_if_blind`."""
 
 _RULES = {
     "font.family": "sans-serif",
@@ -95,6 +101,35 @@ def list_methods(axis: Axes, methods: Sequence[str], *, named: bool, lines: bool
     axis.set_ylim(len(methods) - 0.4, -0.6)
     if lines:
         axis.hlines(places, 0, 1, transform=axis.get_yaxis_transform(), colors=PALE, linewidth=0.6, zorder=0.5)
+
+
+def shade_if_blind(axis: Axes, column: Column) -> None:
+    """Make a panel grey whose column cannot separate the methods."""
+    if column.is_blind:
+        axis.set_facecolor(PALE)
+
+
+def method_lines(methods: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return every method with how its line is drawn, the first last, so that it lies on top.
+
+    The first have a colour, dashes and a marker each; the others are thin, grey, without a marker and counted.
+    """
+    others = len(methods) - len(COLOURS)
+    grey = {"color": GREY, "linewidth": 0.6, "alpha": 0.6, "label": plural(others, "other method")}
+    own = [
+        {"color": colour, "linestyle": dashes, "marker": marker, "label": label(method)}
+        for method, colour, dashes, marker in zip(methods, COLOURS, DASHES, MARKERS, strict=False)
+    ]
+    return list(zip(methods, own + [grey] * others, strict=True))[::-1]
+
+
+def legend_of_methods(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Name the lines of all panels beside them, in the order of the methods."""
+    lines: dict[str, Artist] = {}
+    for axis in axes:
+        for line, name in reversed(list(zip(*axis.get_legend_handles_labels(), strict=True))):
+            lines.setdefault(name, line)
+    figure.legend(list(lines.values()), list(lines), loc="outside right center")
 
 
 def without_result(axis: Axes, place: int) -> None:

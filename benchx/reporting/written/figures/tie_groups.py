@@ -15,14 +15,15 @@ from benchx.reporting.grouping import (
 )
 from benchx.reporting.wording import percent
 from benchx.reporting.written.figures.style import (
+    BLIND,
     BLUE,
     INK,
-    PALE,
     entitle,
     figure_name,
     label,
     list_methods,
     panels,
+    shade_if_blind,
     styled,
     without_result,
 )
@@ -51,8 +52,8 @@ def draw(board: Board) -> dict[str, Figure]:
             board,
             f"{task}, {protocol}: {metrics}",
             f"Mean over draws with {percent(board.level)} interval over test cases and draws. Methods of a panel "
-            "that share a letter are not told apart; filled: not told apart from the best. Grey panel: this test set "
-            "cannot separate the methods. n: test units. †: pretraining saw something of the dataset.",
+            f"that share a letter are not told apart; filled: not told apart from the best. {BLIND} n: test units. "
+            "†: pretraining saw something of the dataset.",
         )
         figures[figure_name("tie-groups", task, protocol)] = figure
     return figures
@@ -67,9 +68,7 @@ def _slots(column: Column) -> list[str]:
 def _panel(axis: Axes, column: Column, methods: list[str]) -> None:
     tied = tied_with_best(column) | {column.rows[0].method}
     slots = _slots(column)
-    told = column.discriminability
-    if told is not None and told.verdict == "cannot":
-        axis.set_facecolor(PALE)
+    shade_if_blind(axis, column)
     axis.set_title(f"{label(column.dataset)}, {percent(column.fraction)}  (n = {column.units})")
     place_of = {method: place for place, method in enumerate(methods)}
     for colour, filled, rows in (

@@ -1,1 +1,0 @@
-"""Makes the boards and stores of this folder importable by the tests below it."""

@@ -16,11 +16,6 @@ def sharing_images(name: str) -> set[str]:
     return (named | naming | family) - {name}
 
 
-def family_of(name: str) -> str:
-    """Return the source of a dataset's images; a dataset that benchx does not know is a family of its own."""
-    return DATASETS[name].family if name in DATASETS else name
-
-
 def seen_of(name: str, exposure: Iterable[Mapping[str, str]]) -> tuple[str, ...]:
     """Return what a pretraining saw of a dataset, in words.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchx.datasets.sharing import family_of, seen_of
+from benchx.datasets.sharing import seen_of
 from benchx.digests import fraction_of_hash
 from benchx.planning import Cell
 from benchx.reporting.board import Column, Draw, Drawn, Pair, Published, Rank, Row
@@ -27,7 +27,6 @@ from benchx.statistics.variance import bounded, mean_estimate, with_draws
 
 Certify = Callable[[Mapping[str, Any]], str | None]
 """Returns the commit of the official code that a card's outputs were compared with, or None."""
-
 
 WORKERS = 2
 """Threads; the kernels run beside each other."""
@@ -115,7 +114,7 @@ def build_column(assessed: Assessed, pairs: tuple[Pair, ...], level: float, cert
     newest, shared = gathered.newest, assessed.shared
     return Column(
         dataset=cell.dataset,
-        family=family_of(cell.dataset),
+        family=gathered.family,
         task=cell.task,
         protocol=cell.protocol,
         fraction=cell.fraction,
@@ -208,7 +207,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
         next_draw=_half_width(scores),
         letters=shown,
         rank=rank,
-        contaminated=seen_of(gathered.cell.dataset, card["exposure"]),
+        contaminated=seen_of(gathered.cell.dataset, card.get("exposure", ())),
         certificate=certify(card),
         secondary=details.secondary,
         classes=details.classes,

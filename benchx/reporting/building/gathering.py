@@ -33,6 +33,7 @@ class Gathered:
 
     Attributes:
         cell: one of the planned cells, for what they share.
+        family: where the dataset's images come from.
         by_method: the draws of every method, by seed; all on one version of the data, each method in one version.
         planned: how many draws the suite asks of a method.
         newest: provenance of the column's newest result.
@@ -40,6 +41,7 @@ class Gathered:
     """
 
     cell: Cell
+    family: str
     by_method: dict[str, tuple[Found, ...]]
     planned: int
     newest: Provenance
@@ -86,7 +88,7 @@ def gather(suite: Suite, stores: Sequence[Store]) -> Gathering:
     data = _one_kind(suite, [one for pairs in found.values() for _, one in pairs], stores, len(records))
     for key in dict.fromkeys(cell.column for cell in planned):
         asked = [cell for cell in planned if cell.column == key]
-        column = _column(found[key], asked)
+        column = _column(suite.dataset(key[0]).family, found[key], asked)
         if isinstance(column, Gathered):
             columns.append(column)
         else:
@@ -131,7 +133,7 @@ def _one_kind(
     return kinds.pop()
 
 
-def _column(pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gathered | str:
+def _column(family: str, pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gathered | str:
     """Choose a column's results, or say why there is none."""
     done = {one.record.key: one for _, one in pairs if one.record.state == "done"}
     if not done:
@@ -147,7 +149,7 @@ def _column(pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gat
     }
     draws = sum(cell.method == planned[0].method for cell in planned)
     chosen = {method: tuple(by_method[method]) for method in sorted(by_method)}
-    return Gathered(planned[0], chosen, draws, newest(records).provenance, dict(sorted(absent.items())))
+    return Gathered(planned[0], family, chosen, draws, newest(records).provenance, dict(sorted(absent.items())))
 
 
 def _notes(suite: Suite, records: Sequence[Found], asked: set[str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,9 @@ from benchx.reporting.building.families import corrected, differences
 from benchx.reporting.building.gathering import Gathering, gather
 from benchx.reporting.building.predictions import misrecorded
 from benchx.reporting.building.standings import build_standings
+from benchx.results.record import Record
 from benchx.results.store import Store
+from benchx.results.versions import newest
 from benchx.suites import Suite
 
 
@@ -93,15 +96,16 @@ def build_board(
 
 def _methods(gathering: Gathering) -> tuple[Method, ...]:
     """Return what the newest record of every method says of it."""
-    newest = {}
+    records: dict[str, list[Record]] = defaultdict(list)
     for gathered in gathering.columns:
-        for draws in gathered.by_method.values():
-            for found in draws:
-                newest[found.record.cell["method"]] = found.record
-    return tuple(
-        Method(name, record.card["title"], record.card["paper"], record.card["licence"], record.provenance.weights)
-        for name, record in sorted(newest.items())
-    )
+        for method, draws in gathered.by_method.items():
+            records[method] += [found.record for found in draws]
+    return tuple(_method(name, newest(records[name])) for name in sorted(records))
+
+
+def _method(name: str, record: Record) -> Method:
+    title, paper, licence = (str(record.card.get(field, "")) for field in ("title", "paper", "licence"))
+    return Method(name, title or name, paper, licence, record.provenance.weights)
 
 
 def _misrecorded(assessed: Sequence[Assessed]) -> tuple[str, ...]:

@@ -75,3 +75,20 @@ def test_three_blocks_are_too_few_for_signed_rank_tests(board):
     (standing,) = board.standings
     assert "cannot decide: the smallest p is 0.25" in standing.signed_rank
     assert "(needs 8 blocks or more)" in standing.signed_rank
+
+
+def test_a_described_dataset_is_of_the_family_that_its_description_names(tmp_path):
+    description = tmp_path / "mine.yaml"
+    description.write_text(
+        "name: mine\ntitle: Mine\nlicence: none\nsource: here\ncitation: none\nsize: small\ntasks: [classification]\n"
+        "family: vindr\nclasses: [Mass]\ntable: {file: t.csv, images: i}\ncolumns: {image: image, labels: [Mass]}\n"
+    )
+    (tmp_path / "suite.yaml").write_text(
+        "extends: phantom\nname: own\nversion: 1\ndescription: own\ndatasets:\n  rsna: null\n"
+        "  mine:\n    file: mine.yaml\n    split: official\n"
+        "    tasks: {classification: {protocols: [frozen], primary: macro_auroc}}\n"
+    )
+    suite = read_suite(str(tmp_path / "suite.yaml"))
+    store = made_store(tmp_path / "store", {"mrm": 1.0, "gloria": 0.0}, suite=suite)
+    board = build_board(suite, [store], Rules(replicates=50), lambda card: None, lambda done, total: None)
+    assert {column.dataset: column.family for column in board.columns} == {"nih": "nih", "mine": "vindr"}

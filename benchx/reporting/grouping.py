@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchx.reporting.board import Board, Column, Published, Row, Standing
+from benchx.reporting.board import Board, Column, Published, Standing
+from benchx.reporting.rows import Row
 
 
 @dataclass(frozen=True)

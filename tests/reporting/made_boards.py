@@ -9,24 +9,9 @@ from string import ascii_letters
 import numpy as np
 from scipy import special, stats
 
-from benchx.reporting.board import (
-    Bin,
-    Board,
-    Column,
-    Draw,
-    Friedman,
-    Gap,
-    Method,
-    OperatingPoint,
-    Pair,
-    Part,
-    Place,
-    Published,
-    Rank,
-    Row,
-    Scenario,
-    Standing,
-)
+from benchx.metrics.calibration import Bin
+from benchx.reporting.board import Board, Column, Friedman, Method, Pair, Place, Published, Scenario, Standing
+from benchx.reporting.rows import Draw, Gap, OperatingPoint, Part, Rank, Row
 from benchx.statistics.discriminability import Discriminability
 from benchx.statistics.variance import Estimate
 

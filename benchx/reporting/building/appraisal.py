@@ -21,9 +21,9 @@ from benchx.digests import digest_file, digest_json, digest_lines
 from benchx.errors import StoreError
 from benchx.metrics.calibration import Bin, calibration_scores, reliability
 from benchx.metrics.classification import classification_scores, scorable
-from benchx.reporting.board import Gap, OperatingPoint, Part
 from benchx.reporting.building.gathering import Found
 from benchx.reporting.building.predictions import predictions_path, read_predictions
+from benchx.reporting.rows import Gap, OperatingPoint, Part
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.case_error import holders
 from benchx.statistics.per_class import class_scores
@@ -42,7 +42,7 @@ _CODE = (
     "statistics",
     "tasks",
     "reporting/building",
-    "reporting/board.py",
+    "reporting/rows.py",
 )
 """What an appraisal's numbers and form come from; its digest is part of the name in the cache."""
 
@@ -52,7 +52,7 @@ MakeDraws = Callable[[pd.DataFrame], Draws]
 
 @dataclass(frozen=True)
 class Details:
-    """A method in a column, beside its replicates; fields as in `benchx.reporting.board.Row`.
+    """A method in a column, beside its replicates; fields as in `benchx.reporting.rows.Row`.
 
     Attributes:
         digest: sha256 of the test cases' ids, clusters and labels, by which cells on the same cases are known.

@@ -13,12 +13,13 @@ import numpy as np
 from benchx.datasets.sharing import seen_of
 from benchx.digests import fraction_of_hash
 from benchx.planning import Cell
-from benchx.reporting.board import Column, Draw, Drawn, Pair, Published, Rank, Row
+from benchx.reporting.board import Column, Drawn, Pair, Published
 from benchx.reporting.building.appraisal import Appraisal, Details, appraise, other_cases
 from benchx.reporting.building.draws import DrawsByCases, draw_name
 from benchx.reporting.building.families import Scores, letters
 from benchx.reporting.building.gathering import Found, Gathered
 from benchx.reporting.building.published import published_for
+from benchx.reporting.rows import Draw, Rank, Row
 from benchx.results.record import Record
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.discriminability import Discriminability, discriminability

@@ -8,8 +8,9 @@ from statistics import fmean
 
 import numpy as np
 
-from benchx.reporting.board import Column, Row, Scenario
+from benchx.reporting.board import Column, Scenario
 from benchx.reporting.building.columns import Assessed
+from benchx.reporting.rows import Row
 from benchx.reporting.wording import METRICS
 from benchx.results.record import Record
 from benchx.statistics.aggregation import block_order

@@ -167,7 +167,7 @@ def _signed_rank(scores: np.ndarray, methods: Sequence[str], alpha: float) -> st
         if found.p[a, b] <= alpha
     ]
     return "Wilcoxon signed-rank tests over blocks, Holm: " + (
-        "tell apart " + "; ".join(told) if told else "none differ"
+        "tell apart " + "; ".join(told) if told else "tell no two methods apart"
     )
 
 

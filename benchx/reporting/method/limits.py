@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchx.datasets.samples import UNITS
-from benchx.reporting.board import Board, Column, Row
+from benchx.reporting.board import Board, Column
 from benchx.reporting.method.parts import Naming, joined
+from benchx.reporting.rows import Row
 from benchx.words import plural
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchx.errors import unknown_name
-from benchx.reporting.board import Board, Column, Method, Place, Row, Standing
+from benchx.reporting.board import Board, Column, Method, Place, Standing
 from benchx.reporting.grouping import difference, published_beside
 from benchx.reporting.method.findings import failures, findings, largest_fractions, place_among
 from benchx.reporting.method.methods_section import methods_section, references
 from benchx.reporting.method.parts import MethodReport, Naming, Section, Table, joined
+from benchx.reporting.rows import Row
 from benchx.reporting.wording import (
     CORRECTIONS,
     DOTS,

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from benchx.errors import printable
-from benchx.reporting.board import Board, Column, Published, Row
+from benchx.reporting.board import Board, Column, Published
 from benchx.reporting.grouping import difference, tied_with_best
+from benchx.reporting.rows import Row
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from benchx.datasets.samples import UNITS
 from benchx.errors import printable
-from benchx.reporting.board import Board, Column, Row, Standing
+from benchx.reporting.board import Board, Column, Standing
 from benchx.reporting.grouping import by_dataset, by_task_and_protocol, method_order, standing_of, tied_with_best
+from benchx.reporting.rows import Row
 from benchx.reporting.wording import CORRECTIONS, FAMILIES, ORIGINS, PHANTOM, number, percent
 
 COLUMNS_PER_TABLE = 6

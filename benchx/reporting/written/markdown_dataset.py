@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from benchx.datasets.samples import UNITS
-from benchx.reporting.board import Column, Row
+from benchx.reporting.board import Column
 from benchx.reporting.grouping import difference
 from benchx.reporting.markdown_text import bullets, escape, table
+from benchx.reporting.rows import Row
 from benchx.reporting.wording import (
     DOTS,
     DRAWN,

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from benchx.datasets.samples import UNITS
-from benchx.reporting.board import Board, Column, Draw, Part, Row
+from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import at_largest_fraction
+from benchx.reporting.rows import Draw, Part, Row
 from benchx.reporting.wording import DRAWN, digest_start
 from benchx.reporting.written.page_tables import page_order, published_rows
 from benchx.statistics.variance import Estimate

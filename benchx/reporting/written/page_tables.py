@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from benchx.reporting.board import Board, Column, Published, Row
+from benchx.reporting.board import Board, Column, Published
 from benchx.reporting.grouping import method_order, tied_with_best
+from benchx.reporting.rows import Row
 
 
 @dataclass(frozen=True)

@@ -100,8 +100,8 @@ def rules(board: Board) -> tuple[str, ...]:
         "noise is less than a fifth of the variance of the scores; weakly (◐) if it is more; and cannot (○) if the F "
         "test does not reject. 'Detectable' is the difference of two methods that an uncorrected test at 5 % would "
         "find with 80 % power.",
-        "Ranks are taken within every bootstrap replicate; P(best) is the share of replicates in which a method is "
-        "first, ties shared.",
+        "Ranks are taken within every bootstrap replicate; P(best) is the share in which a method is first, ties "
+        "shared. The replicates vary test cases and draws as the tests take them to vary.",
         "Missing results: a standing across datasets ranks only the methods that have a result in every one of "
         "its columns; the others are listed with what they lack and are not ranked. Nothing is filled in.",
         "Datasets from one source count once: the ranks of their columns are averaged to one block. Friedman's test, "

@@ -3,9 +3,10 @@
 Resampling K clusters gives (K - 1) / K of the variance of a mean, and a normal quantile pretends to know it exactly;
 both matter little at K = 200. But the AUROC of a class rests on its positives: with three positive patients among
 thousands the bootstrap gives two thirds of the variance, known with two degrees of freedom. So the clusters that
-count are, class by class, the fewest that hold a positive, or a negative. A class that one cluster alone holds shows no
-variance at all, so it is given the largest that there can be; one that is told apart without an error is given that of
-one error among its cases and one more.
+count are, class by class, the fewest that hold a positive, or a negative; and where the same few hold many classes,
+their number limits the degrees of freedom, however many classes there are. A class that one cluster alone holds shows
+no variance at all, so its place among the others is taken to be anywhere with equal chance; one that is told apart
+without an error is given that of one more cluster whose place is anywhere.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ import numpy as np
 _NEUTRAL = {"score": 0.5, "difference": 0.0}
 """What an AUROC, or a difference of two, is without any variance when predictions are constant, or the same."""
 
-_LARGEST = {"score": 1 / 4, "difference": 1.0}
-"""The largest variance on [0, 1], and on [-1, 1] (Popoviciu 1935)."""
+_ANYWHERE = {"score": 1 / 12, "difference": 1 / 6}
+"""The variance of an AUROC that is uniform on [0, 1], and of the difference of two such."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,30 @@ def holders(labels: np.ndarray, member: np.ndarray) -> np.ndarray:
     )
 
 
+def pool(labels: np.ndarray, member: np.ndarray) -> int:
+    """Return how many clusters hold the rarer value of any class; arguments as `holders`."""
+    found: set[int] = set()
+    for column in labels.T:
+        found |= min((set(member[column == value].tolist()) for value in (0, 1)), key=len)
+    return len(found)
+
+
 def of_macro(
-    by_class: np.ndarray, held: np.ndarray, clusters: int, of: Literal["score", "difference"] = "score"
+    by_class: np.ndarray,
+    held: np.ndarray,
+    pooled: int,
+    clusters: int,
+    of: Literal["score", "difference"] = "score",
 ) -> CaseError:
     """Return the correction for a mean of AUROCs over classes, or for a difference of two such means.
 
     A class's part of the variance is in proportion to its own bootstrap variance; parts and their degrees of freedom
-    are joined by Satterthwaite (1946, Biometrics Bulletin 2:110).
+    are joined by Satterthwaite (1946, Biometrics Bulletin 2:110), but never to more than the clusters behind them all.
 
     Args:
         by_class: [R, C], every class's AUROC, or difference, averaged over draws, in the bootstrap replicates.
         held: int [C] of `holders`, 1 or more.
+        pooled: of `pool`, for the same classes.
         clusters: K, 2 or more.
         of: what the AUROCs are.
     """
@@ -83,11 +97,11 @@ def of_macro(
     faultless = ~alone & (variance == 0) & (by_class[0] != _NEUTRAL[of])
     seen = np.where(alone, 0, variance)
     spread = np.where(alone, 0.0, seen * held / np.maximum(held - 1, 1))
-    parts = np.where(faultless, 1 / (held + 1.0) ** 2, spread)
+    parts = np.where(faultless, 0.25 / (held + 1.0) ** 2, spread)
     squares = float((parts**2 / np.maximum(held - 1, 1)).sum())
     return CaseError(
         clusters,
         factor=float(spread.sum() / seen.sum()) if seen.any() else 1.0,
-        added=float(parts[faultless].sum() + _LARGEST[of] * alone.sum()) / count**2,
-        df=float(parts.sum() ** 2 / squares) if squares else clusters - 1.0,
+        added=float(parts[faultless].sum() + _ANYWHERE[of] * alone.sum()) / count**2,
+        df=max(1.0, min(float(parts.sum() ** 2 / squares), pooled - 1.0)) if squares else clusters - 1.0,
     )

@@ -72,6 +72,6 @@ def class_scores(
             found.append(ClassScore(name, *counts, None, reason))
             continue
         seen = replicates[:, np.isfinite(replicates[:, :, index]).all(axis=0), index]
-        error = of_macro(seen.mean(axis=0)[:, None], held[[index]], clusters)
+        error = of_macro(seen.mean(axis=0)[:, None], held[[index]], int(held[index]), clusters)
         found.append(ClassScore(name, *counts, mean_estimate(scores[:, index], seen, error, level), None))
     return tuple(found)

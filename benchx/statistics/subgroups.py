@@ -10,11 +10,11 @@ import numpy as np
 
 from benchx.metrics.classification import macro_auroc
 from benchx.statistics.auroc_kernel import auroc_replicates
-from benchx.statistics.case_error import holders, of_macro
+from benchx.statistics.case_error import holders, of_macro, pool
 from benchx.statistics.multiplicity import holm
 from benchx.statistics.per_class import MIN_CLUSTERS
 from benchx.statistics.resampling import Draws
-from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate
+from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate, of_difference
 
 Scored = tuple[np.ndarray, np.ndarray]
 """Scores and labels of one draw, both [N, C]; labels in {0, 1, NaN}."""
@@ -102,7 +102,7 @@ def subgroup_scores(
     classes = _common_classes(list(members.values()))
     scored = _scored(per_draw, {name: one for name, one in members.items() if one.enough.any()}, classes, draws)
     estimates = {
-        name: mean_estimate(one.values, one.macro, of_macro(one.by_class, one.held, one.clusters), level)
+        name: mean_estimate(one.values, one.macro, of_macro(one.by_class, one.held, one.pooled, one.clusters), level)
         for name, one in scored.items()
     }
     order = sorted(scored, key=lambda name: -estimates[name].value)
@@ -137,6 +137,7 @@ class _Scores:
     values: np.ndarray
     replicates: np.ndarray
     held: np.ndarray
+    pooled: int
     clusters: int
 
     @property
@@ -175,7 +176,8 @@ def _scored(
         parts = [(scores[chosen], labels[chosen]) for scores, labels in per_draw]
         values = np.array([macro_auroc(*part) for part in parts], np.float64)
         replicates = np.stack([auroc_replicates(*part, inside) for part in parts])
-        found[name] = _Scores(values, replicates, one.held[classes], one.clusters)
+        pooled = pool(parts[0][1], inside.member)
+        found[name] = _Scores(values, replicates, one.held[classes], pooled, one.clusters)
     kept = np.logical_and.reduce([np.isfinite(one.replicates).all(axis=(0, 2)) for one in found.values()])
     if kept.sum() < len(kept) * _LEAST_KEPT:
         return {}
@@ -183,8 +185,16 @@ def _scored(
 
 
 def _difference(a: _Scores, b: _Scores, level: float) -> Estimate:
-    error = of_macro(a.by_class - b.by_class, np.minimum(a.held, b.held), min(a.clusters, b.clusters), "difference")
-    return difference_estimate(a.values, a.macro, b.values, b.macro, error, paired_draws=True, level=level)
+    error = of_macro(
+        a.by_class - b.by_class,
+        np.minimum(a.held, b.held),
+        min(a.pooled, b.pooled),
+        min(a.clusters, b.clusters),
+        "difference",
+    )
+    return of_difference(
+        difference_estimate(a.values, a.macro, b.values, b.macro, error, paired_draws=True, level=level)
+    )
 
 
 def _largest(pairs: dict[tuple[str, str], Estimate]) -> Gap | None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from benchx.statistics.case_error import CaseError, of_mean
 from benchx.statistics.moderation import DrawPrior
@@ -150,9 +150,24 @@ def difference_estimate(
     return _summed(sides, value, replicated, largest, clusters, level, prior if paired_draws else None)
 
 
-def bounded(estimate: Estimate) -> Estimate:
-    """Return the estimate of a score in [0, 1] with its interval cut to it."""
-    return replace(estimate, low=max(0.0, estimate.low), high=min(1.0, estimate.high))
+def of_score(estimate: Estimate) -> Estimate:
+    """Return the estimate of a score in [0, 1] with its interval made on the logit scale, so that it stays inside.
+
+    Near 1 the errors of an AUROC are skewed, and a symmetric interval misses on the far side. Standard error (delta
+    method, as for the logit transform in Pepe 2003, section 5.2) and degrees of freedom are the same; at 0 and 1 the
+    symmetric interval is cut.
+    """
+    value, half = estimate.value, (estimate.high - estimate.low) / 2
+    if not 0 < value < 1:
+        return replace(estimate, low=max(0.0, estimate.low), high=min(1.0, estimate.high))
+    width = half / (value * (1 - value))
+    low, high = (float(special.expit(special.logit(value) + sign * width)) for sign in (-1, 1))
+    return replace(estimate, low=min(low, value), high=max(high, value))
+
+
+def of_difference(estimate: Estimate) -> Estimate:
+    """Return the estimate of a difference of scores with its interval cut to [-1, 1]."""
+    return replace(estimate, low=max(-1.0, estimate.low), high=min(1.0, estimate.high))
 
 
 def with_draws(estimate: Estimate, draws: int) -> Estimate:

@@ -19,7 +19,7 @@ from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from benchx.statistics.case_error import of_macro
-from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate
+from benchx.statistics.variance import Estimate, difference_estimate, mean_estimate, of_score
 
 PATIENTS, IMAGES, REPLICATES, RUNS = 200, 3, 300, 2000
 MEMBER = np.repeat(np.arange(PATIENTS), IMAGES)
@@ -129,8 +129,8 @@ def study(
 
 
 def estimate_of(scores: np.ndarray, replicates: np.ndarray, held: int, clusters: int) -> Estimate:
-    error = of_macro(replicates.mean(axis=0)[:, None], np.array([held]), clusters)
-    return mean_estimate(scores, replicates, error)
+    error = of_macro(replicates.mean(axis=0)[:, None], np.array([held]), held, clusters)
+    return of_score(mean_estimate(scores, replicates, error))
 
 
 def inside(estimate: Estimate, truth: float) -> bool:
@@ -191,7 +191,7 @@ def test_equal_methods_are_called_different_in_five_of_a_hundred_studies(
         made = study(rng, draws, deviation, shares, methods=2)
         for paired, called in false.items():
             by_class = made.first[1].mean(axis=0)[:, None] - made.second[1].mean(axis=0)[:, None]
-            error = of_macro(by_class, np.array([made.held]), PATIENTS, "difference")
+            error = of_macro(by_class, np.array([made.held]), made.held, PATIENTS, "difference")
             found = difference_estimate(*made.first, *made.second, error, paired_draws=paired)
             called.append(found.p_value < 0.05)
     rates = {paired: float(np.mean(called)) for paired, called in false.items()}

@@ -58,6 +58,7 @@ def _p_values(rng: np.random.Generator, draws: int, draw_effect: float) -> np.nd
             replicates=replicates[number],
             by_class=replicates[number].mean(axis=0)[:, None],
             held=np.array([held]),
+            pooled=held,
             clusters=PATIENTS,
             estimate=mean_estimate(estimates[number], replicates[number], PATIENTS),
         )

@@ -15,7 +15,7 @@ from benchx.datasets.readers.nih import CLASSES
 from benchx.reporting.building.families import Scores, corrected, differences, letters
 from benchx.statistics.auroc_kernel import auroc_replicates
 from benchx.statistics.bootstrap import macro_auroc_replicates
-from benchx.statistics.case_error import holders, of_macro
+from benchx.statistics.case_error import holders, of_macro, pool
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.resampling import draw_clusters
 from benchx.statistics.variance import mean_estimate
@@ -59,14 +59,16 @@ def methods(test_set, scores) -> list[Scores]:
     """The ten methods as a board has them, one draw each."""
     labels, patients = test_set
     draws = draw_clusters(patients, REPLICATES, 0, labels)
-    held, clusters = holders(labels, draws.member), len(set(patients))
+    held, pooled, clusters = holders(labels, draws.member), pool(labels, draws.member), len(set(patients))
     found = []
     for number, one in enumerate(scores):
         value = np.array([roc_auc_score(labels, one, average="macro")])
         by_class = auroc_replicates(one, labels, draws)
         replicates = by_class.mean(axis=1)[None]
-        estimate = mean_estimate(value, replicates, of_macro(by_class, held, clusters))
-        found.append(Scores(str(number), ("deterministic",), value, replicates, by_class, held, clusters, estimate))
+        estimate = mean_estimate(value, replicates, of_macro(by_class, held, pooled, clusters))
+        found.append(
+            Scores(str(number), ("deterministic",), value, replicates, by_class, held, pooled, clusters, estimate)
+        )
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
-from benchx.statistics.case_error import holders, of_macro
+from benchx.statistics.case_error import holders, of_macro, pool
 from benchx.statistics.resampling import draw_clusters
 from benchx.statistics.subgroups import subgroup_scores
 from benchx.statistics.variance import difference_estimate, mean_estimate
@@ -46,14 +46,14 @@ def reference(per_draw, rows, columns, draws):
     return scores, np.array([[each(*case, one) for one in weights] for case in per_draw])
 
 
-def estimate_of(part, held, clusters):
+def estimate_of(part, held, pooled, clusters):
     scores, replicates = part
-    error = of_macro(replicates.mean(axis=0), held, clusters)
+    error = of_macro(replicates.mean(axis=0), held, pooled, clusters)
     return mean_estimate(scores.mean(axis=1), replicates.mean(axis=2), error)
 
 
-def difference_of(a, b, held, clusters):
-    error = of_macro(a[1].mean(axis=0) - b[1].mean(axis=0), held, clusters, "difference")
+def difference_of(a, b, held, pooled, clusters):
+    error = of_macro(a[1].mean(axis=0) - b[1].mean(axis=0), held, pooled, clusters, "difference")
     sides = [side.mean(axis=-1) for side in (*a, *b)]
     return difference_estimate(*sides, error, paired_draws=True)
 
@@ -70,18 +70,21 @@ def test_subgroups_and_their_gap_share_the_draws_of_patients():
     names = ["AP", "LATERAL", "PA"]
     assert [one.name for one in found.subgroups] == names
     assert found.classes == (0, 1)
-    parts, counts, means, held = {}, {}, {}, {}
+    parts, counts, means, held, pooled = {}, {}, {}, {}, {}
     for one in found.subgroups:
         rows = np.flatnonzero(views == one.name)
         counts[one.name] = len(set(clusters[rows]))
         assert (one.cases, one.clusters, one.reason) == (len(rows), counts[one.name], None)
         parts[one.name] = reference(per_draw, rows, (0, 1), draws)
         held[one.name] = holders(per_draw[0][1][rows], draws.member[rows])
-        means[one.name] = estimate_of(parts[one.name], held[one.name], counts[one.name])
+        pooled[one.name] = pool(per_draw[0][1][rows], draws.member[rows])
+        means[one.name] = estimate_of(parts[one.name], held[one.name], pooled[one.name], counts[one.name])
         assert_equal(one.estimate, means[one.name])
     order = sorted(names, key=lambda name: -means[name].value)
     pairs = {
-        (a, b): difference_of(parts[a], parts[b], np.minimum(held[a], held[b]), min(counts[a], counts[b]))
+        (a, b): difference_of(
+            parts[a], parts[b], np.minimum(held[a], held[b]), min(pooled[a], pooled[b]), min(counts[a], counts[b])
+        )
         for a, b in combinations(order, 2)
     }
     gap = found.gap
@@ -176,7 +179,8 @@ def test_replicates_that_lack_a_value_in_one_subgroup_are_left_out_for_all():
     for one in found.subgroups:
         rows = np.flatnonzero(views == one.name)
         expected = reference(one_class, rows, (0,), kept_draws)
-        assert_equal(one.estimate, estimate_of(expected, holders(labels[rows, :1], draws.member[rows]), one.clusters))
+        held = holders(labels[rows, :1], draws.member[rows])
+        assert_equal(one.estimate, estimate_of(expected, held, int(held[0]), one.clusters))
     lacking = subgroup_scores(one_class, views, replace(draws, counts=draws.counts[:3]))
     assert lacking.gap is None
     assert {one.reason for one in lacking.subgroups} == {

@@ -25,11 +25,11 @@ from benchx.reporting.building.gathering import Found
 from benchx.reporting.building.predictions import predictions_path, read_predictions
 from benchx.reporting.rows import Gap, OperatingPoint, Part
 from benchx.statistics.auroc_kernel import auroc_replicates
-from benchx.statistics.case_error import holders
+from benchx.statistics.case_error import holders, pool
 from benchx.statistics.per_class import class_scores
 from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import Scored, subgroup_scores
-from benchx.statistics.variance import bounded
+from benchx.statistics.variance import of_score
 from benchx.tasks.operating_points import operating_points
 from benchx.tasks.predictions import scores_and_labels
 from benchx.tasks.subgroups import read_groups
@@ -82,12 +82,14 @@ class Appraisal:
         replicates: float64 [S, R], of every draw on the same bootstrap replicates.
         by_class: float64 [R, C], of every scorable class, averaged over draws.
         held: int [C], the fewest clusters that hold a value of the class.
+        pooled: int [], how many clusters hold the rarer value of any class.
     """
 
     scores: np.ndarray
     replicates: np.ndarray
     by_class: np.ndarray
     held: np.ndarray
+    pooled: np.ndarray
     details: Details
 
 
@@ -131,7 +133,7 @@ def cases_digest(table: pd.DataFrame) -> str:
     return digest_lines([*named, *(str(value) for value in pd.util.hash_pandas_object(table[named], index=False))])
 
 
-_ARRAYS = ("scores", "replicates", "by_class", "held")
+_ARRAYS = ("scores", "replicates", "by_class", "held", "pooled")
 
 
 @cache
@@ -162,7 +164,7 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
         redrawn=draws.redrawn,
         excluded=whole[0]["excluded_classes"],
         classes=tuple(
-            Part(one.name, one.positives, one.estimate and bounded(one.estimate), one.reason)
+            Part(one.name, one.positives, one.estimate and of_score(one.estimate), one.reason)
             for one in class_scores(_by_class(whole, classes), replicates, per_draw[0][1], classes, draws, level)
         ),
         subgroups=subgroups,
@@ -181,6 +183,7 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
         replicates=replicates[:, :, scored].mean(axis=2),
         by_class=replicates[:, :, scored].mean(axis=0),
         held=holders(per_draw[0][1][:, scored], draws.member),
+        pooled=np.array(pool(per_draw[0][1][:, scored], draws.member)),
         details=details,
     )
 
@@ -207,7 +210,7 @@ def _subgroups(
     for attribute, groups in read_groups(table).items():
         found = subgroup_scores(per_draw, groups, draws, level)
         parts += [
-            Part(f"{attribute}: {one.name}", one.cases, one.estimate and bounded(one.estimate), one.reason)
+            Part(f"{attribute}: {one.name}", one.cases, one.estimate and of_score(one.estimate), one.reason)
             for one in found.subgroups
         ]
         if (gap := found.gap) is not None:

@@ -24,7 +24,7 @@ from benchx.results.record import Record
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.discriminability import Discriminability, discriminability
 from benchx.statistics.ranking import bootstrap_ranks
-from benchx.statistics.variance import bounded, mean_estimate, with_draws
+from benchx.statistics.variance import mean_estimate, of_score, with_draws
 
 Certify = Callable[[Mapping[str, Any]], str | None]
 """Returns the commit of the official code that a card's outputs were compared with, or None."""
@@ -145,7 +145,8 @@ def _published(cell: Cell) -> tuple[Published, ...]:
 
 def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:
     clusters = appraisal.details.clusters
-    error = of_macro(appraisal.by_class, appraisal.held, clusters)
+    pooled = int(appraisal.pooled)
+    error = of_macro(appraisal.by_class, appraisal.held, pooled, clusters)
     return Scores(
         method=found[0].record.cell["method"],
         draws=tuple(draw_name(one.record.cell) for one in found),
@@ -153,6 +154,7 @@ def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Score
         replicates=appraisal.replicates,
         by_class=appraisal.by_class,
         held=appraisal.held,
+        pooled=pooled,
         clusters=clusters,
         estimate=mean_estimate(appraisal.scores, appraisal.replicates, error, level),
     )
@@ -163,16 +165,23 @@ def _ranked(dataset: str, scores: Sequence[Scores], replicates: int) -> np.ndarr
 
     To each replicate of the test cases comes a normal deviate per draw times the draw's deviation from the method's
     mean, scaled to the draws' variance. Methods on the same draws get the same deviates, so what they share cancels.
-    A method with one draw where others have several is taken to vary between draws as they do on average.
+    A method with one draw where others have several is taken to vary between draws as they do on average. Deviations
+    from the mean are stretched to the corrected variance (`benchx.statistics.case_error`) and by a common chi deviate
+    for its degrees of freedom, so that ranks are no surer than the tests.
     """
+    errors = [of_macro(one.by_class, one.held, one.pooled, one.clusters) for one in scores]
     rng = np.random.default_rng(int(fraction_of_hash("ranks", dataset) * 2**53))
     deviates = {
         name: rng.standard_normal(replicates) for name in sorted({name for one in scores for name in one.draws})
     }
     known = [one.estimate.draw_variance for one in scores if one.estimate.draw_variance is not None]
+    df = min(error.df for error in errors)
+    stretch = np.sqrt(df / rng.chisquare(df, replicates))
     columns = []
-    for one in scores:
+    for one, error in zip(scores, errors, strict=True):
         column, count = one.replicates.mean(axis=0), len(one.draws)
+        column = column.mean() + (column - column.mean()) * np.sqrt(error.factor) * stretch
+        column = column + np.sqrt(error.added) * rng.standard_normal(replicates)
         if one.estimate.draw_variance is None and known:
             column = column + np.sqrt(fmean(known)) * rng.standard_normal(replicates)
         deviation = one.scores - one.scores.mean()
@@ -202,7 +211,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
     card = records[0].card
     return Row(
         method=scores.method,
-        score=bounded(scores.estimate),
+        score=of_score(scores.estimate),
         draws=tuple(_draw(record, float(score)) for record, score in zip(records, scores.scores, strict=True)),
         planned_draws=gathered.planned,
         next_draw=_half_width(scores),
@@ -226,7 +235,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
 def _half_width(scores: Scores) -> float | None:
     if scores.estimate.draw_variance is None:
         return None
-    more = with_draws(scores.estimate, len(scores.draws) + 1)
+    more = of_score(with_draws(scores.estimate, len(scores.draws) + 1))
     return (more.high - more.low) / 2
 
 

@@ -14,7 +14,7 @@ from benchx.statistics.letters import compact_letters
 from benchx.statistics.moderation import draw_prior
 from benchx.statistics.multiplicity import benjamini_hochberg, holm
 from benchx.statistics.power import equivalence
-from benchx.statistics.variance import Estimate, difference_estimate
+from benchx.statistics.variance import Estimate, difference_estimate, of_difference
 
 _CORRECT = {"holm": holm, "benjamini-hochberg": benjamini_hochberg}
 
@@ -29,6 +29,7 @@ class Scores:
         replicates: [S, R], every draw on the same bootstrap replicates.
         by_class: [R, C], every class, averaged over draws.
         held: [C], the fewest clusters that hold a value of each class.
+        pooled: how many hold the rarer value of any class.
         clusters: of the test set.
         estimate: of the mean over draws.
     """
@@ -39,6 +40,7 @@ class Scores:
     replicates: np.ndarray
     by_class: np.ndarray
     held: np.ndarray
+    pooled: int
     clusters: int
     estimate: Estimate
 
@@ -56,16 +58,17 @@ def differences(methods: Sequence[Scores], level: float) -> list[tuple[str, str,
     }
 
     def difference(a: Scores, b: Scores) -> Estimate:
-        return difference_estimate(
+        found = difference_estimate(
             a.scores,
             a.replicates,
             b.scores,
             b.replicates,
-            of_macro(a.by_class - b.by_class, a.held, a.clusters, "difference"),
+            of_macro(a.by_class - b.by_class, a.held, a.pooled, a.clusters, "difference"),
             paired_draws=same_draws(a, b),
             prior=priors[a.draws],
             level=level,
         )
+        return of_difference(found)
 
     return [(a.method, b.method, difference(a, b)) for a, b in combinations(methods, 2)]
 

@@ -19,7 +19,7 @@ from benchx.reporting.compare.comparison import Row
 from benchx.reporting.compare.matching import CellName, Side, check_comparable
 from benchx.reporting.compare.notes import cost_of, notes_of
 from benchx.statistics.case_error import of_macro
-from benchx.statistics.variance import difference_estimate
+from benchx.statistics.variance import difference_estimate, of_difference
 from benchx.tasks.predictions import scores_and_labels
 
 REPLICATES = 2000
@@ -71,11 +71,11 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
         return replace(row, reason="no draw in common, and one draw says nothing of others: run the same seeds")
     settings = {"replicates": REPLICATES, "dataset": name.dataset}
     b, a = (appraise(side, lambda table: draws.of(name.dataset, table), settings, level) for side in (right, left))
-    error = of_macro(b.by_class - a.by_class, a.held, row.units, "difference")
+    error = of_macro(b.by_class - a.by_class, a.held, int(a.pooled), row.units, "difference")
     difference = difference_estimate(
         b.scores, b.replicates, a.scores, a.replicates, error, paired_draws=bool(shared), level=level
     )
-    return replace(row, difference=difference)
+    return replace(row, difference=of_difference(difference))
 
 
 def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> None:

@@ -123,7 +123,10 @@ def _intervals(board: Board, columns: Sequence[Column]) -> Iterator[str]:
         f"{board.replicates} bootstrap replicates, in which whole {units} were drawn with replacement (Davison and "
         "Hinkley 1997); a replicate that lacked a value of a class was drawn again. Since the AUROC of a class rests "
         f"on the fewest {units} m that hold a positive, or a negative, each class's part of that variance was "
-        "multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined as by Satterthwaite 1946)."
+        "multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined as by Satterthwaite 1946, at most one "
+        f"less than the {units} behind all classes). Where one alone holds a class, or a class was told apart without "
+        "an error, the variance of one score anywhere in [0, 1] was added. Intervals of scores are made on the logit "
+        "scale."
     )
     if repeated:
         yield (

@@ -19,6 +19,7 @@ from benchx.statistics.multiplicity import holm
 from benchx.statistics.paired_tests import mcnemar
 from benchx.statistics.power import equivalence
 from benchx.tasks.operating_points import calls
+from benchx.words import plural
 
 SPECIFICITY = 0.9
 """Of the calls that McNemar's test compares."""
@@ -103,7 +104,7 @@ def mcnemar_row(pair: Pairing) -> PairTest:
     rule = f"clustered by {pair.unit}, asymptotic" if repeated else "exact"
     basis = (
         f"share of right calls at specificity {SPECIFICITY:g}, draw {shared[0]}, {pair.classes[tested[least]]}: "
-        f"smallest of {len(tested)} classes (Holm); {rule}"
+        f"smallest of {plural(len(tested), 'class', 'classes')} (Holm); {rule}"
     )
     smallest = min(1.0, found[least].smallest_p * len(tested))
     return PairTest(name, gap, None, None, float(holm(p_values)[least]), found[least].n, smallest, basis)

@@ -132,6 +132,11 @@ def _remarks_on(column: Column) -> list[str]:
     if told is not None and told.verdict != "separates":
         why = f"F = {told.f:.2f}, {p_value(told.p_value)}, reliability {told.reliability:.2f}"
         lines.append(f"this test set {VERDICTS[told.verdict]} ({why})")
+    if rare := [escape(part.name) for part in column.rows[0].classes if part.score is None and part.cases]:
+        lines.append(
+            f"{', '.join(rare)}: fewer than 5 {UNITS[column.unit]} hold a positive, or a negative; no interval alone, "
+            "and the macro score's is wider for it"
+        )
     lines += _remarks_on_rows(column)
     leader = column.rows[0]
     if leader.next_draw is not None:

@@ -12,6 +12,7 @@ from matplotlib.ticker import NullLocator
 from benchx.reporting.board import Board
 from benchx.reporting.grouping import by_task_and_protocol, standing_of
 from benchx.reporting.written.figures.style import BLUE, GREY, INK, PALE, entitle, figure_name, label, spread, styled
+from benchx.words import plural
 
 _SECONDS = (("s", 1), ("min", 60), ("h", 3600), ("d", 86400))
 _STEPS = {
@@ -44,8 +45,8 @@ def draw(board: Board) -> dict[str, Figure]:
             figure,
             board,
             f"{task}, {protocol}: score against cost",
-            f"Means over the {len(columns)} column(s), for methods with a result in every one. Time: wall time of all "
-            "draws of a column, on the machines that ran them. Filled: no other method is both cheaper and better.",
+            f"Means over {plural(len(columns), 'column')}, for methods with a result in every one. Time: wall time "
+            "of all draws of a column, on the machines that ran them. Filled: no other method is both cheaper and better.",
         )
         figures[figure_name("cost", task, protocol)] = figure
     return figures

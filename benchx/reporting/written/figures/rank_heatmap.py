@@ -46,7 +46,7 @@ def draw(board: Board) -> dict[str, Figure]:
             figure,
             board,
             f"{task}, {protocol}: ranks",
-            f"Rank by score; below it the {percent(board.level)} interval over resampled test cases. Beside each "
+            f"Rank by score; below it the {percent(board.level)} interval over test cases and draws. Beside each "
             "dataset: ● it separates the methods, ◐ weakly, ○ it cannot.",
         )
         figures[figure_name("rank-heatmap", task, protocol)] = figure

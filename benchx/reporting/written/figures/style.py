@@ -140,7 +140,8 @@ def without_result(axis: Axes, place: int) -> None:
 
 def entitle(figure: Figure, board: Board, title: str, caption: str) -> None:
     """Write a title above a figure and below it how to read it; a phantom board says so."""
-    short = textwrap.shorten(printable(title), 100, placeholder=" …")
+    fitting = min(100, int(figure.get_figwidth() * 11))
+    short = textwrap.shorten(printable(title), fitting, placeholder=" …")
     figure.suptitle(short, x=0.01, ha="left", fontsize=9.5, fontweight="bold", color=INK)
     figure.set_layout_engine("constrained", w_pad=0.09, h_pad=0.06)
     text = f"{caption} {PHANTOM}" if board.data == "phantom" else caption

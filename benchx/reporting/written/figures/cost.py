@@ -46,7 +46,8 @@ def draw(board: Board) -> dict[str, Figure]:
             board,
             f"{task}, {protocol}: score against cost",
             f"Means over {plural(len(columns), 'column')}, for methods with a result in every one. Time: wall time "
-            "of all draws of a column, on the machines that ran them. Filled: no other method is both cheaper and better.",
+            "of all draws of a column, on the machines that ran them. Filled: no other method is both cheaper and "
+            "better.",
         )
         figures[figure_name("cost", task, protocol)] = figure
     return figures

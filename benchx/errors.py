@@ -56,6 +56,12 @@ class StoreError(BenchxError):
     """A results store is unreadable, or a result could not be written."""
 
 
+def unforeseen(error: Exception, kind: type[BenchxError] = BenchxError) -> BenchxError:
+    """Put a fault of benchx's own into three lines."""
+    text = " ".join(str(error).split())
+    return kind(f"unforeseen {type(error).__name__}", text, "run again with --debug and report what it shows")
+
+
 def printable(text: str) -> str:
     """Return a text on one line that does nothing to a terminal: control characters and line separators as escapes.
 

@@ -22,7 +22,7 @@ from benchx.cli.options import (
     parse_pairs,
     parse_shard,
 )
-from benchx.errors import BenchxError, UsageError
+from benchx.errors import BenchxError, UsageError, unforeseen
 from benchx.tables import print_blocks, print_json, print_rows
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
@@ -54,10 +54,7 @@ def main() -> None:
     except Exception as error:  # no traceback at the user; this is a fault of ours
         if debug:
             raise
-        text = " ".join(str(error).split())
-        _fail(
-            BenchxError(f"unforeseen {type(error).__name__}", text, "run again with --debug and report what it shows")
-        )
+        _fail(unforeseen(error))
     except KeyboardInterrupt:
         err.print("stopped; finished cells are kept, run the same command again to continue")
         sys.exit(130)

@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from benchx.cli.options import Json, bars_for, choice, out
-from benchx.errors import BenchxError, UsageError
+from benchx.errors import BenchxError, UsageError, unforeseen
 from benchx.tables import print_json, print_rows
 from benchx.writing import write_file
 
@@ -87,9 +87,7 @@ def _errors_exit_with_two() -> Iterator[None]:
     except SystemExit as stopped:  # rich, when nobody reads the progress bars any more
         raise typer.Exit(NotCompared.exit_code) from stopped
     except Exception as error:
-        text = " ".join(str(error).split())
-        todo = "run again with --debug and report what it shows"
-        raise NotCompared(f"unforeseen {type(error).__name__}", text, todo) from error
+        raise unforeseen(error, NotCompared) from error
 
 
 def _name(suite: str | None) -> str | None:

@@ -16,6 +16,8 @@ from typing import Literal
 
 import numpy as np
 
+from benchx.statistics.resampling import values_held
+
 _NEUTRAL = {"score": 0.5, "difference": 0.0}
 """What an AUROC, or a difference of two, is without any variance when predictions are constant, or the same."""
 
@@ -58,17 +60,14 @@ def holders(labels: np.ndarray, member: np.ndarray) -> np.ndarray:
         labels: [N, C] in {0, 1, NaN}.
         member: int [N], the cluster of each case.
     """
-    return np.array(
-        [min(len(np.unique(member[column == value])) for value in (0, 1)) for column in labels.T], dtype=int
-    )
+    return values_held(labels, member).sum(axis=0).min(axis=0)
 
 
 def pool(labels: np.ndarray, member: np.ndarray) -> int:
     """Return how many clusters hold the rarer value of any class; arguments as `holders`."""
-    found: set[int] = set()
-    for column in labels.T:
-        found |= min((set(member[column == value].tolist()) for value in (0, 1)), key=len)
-    return len(found)
+    held = values_held(labels, member)
+    positives, negatives = held.sum(axis=0)
+    return int(np.where(positives < negatives, held[:, 0], held[:, 1]).any(axis=1).sum())
 
 
 def of_macro(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchx.metrics.classification import scorable
+from benchx.statistics.paired_tests import cluster_numbers
 
 _TRIES = 1000
 """Plain redraws of a replicate that lacks a value of a class before it is drawn within strata."""
@@ -78,7 +79,9 @@ def draw_clusters(
         raise ValueError(f"{len(member)} clusters for {len(labels)} cases")
     if stratified and labels is None:
         raise ValueError("strata are made from labels, and none are given")
-    held = _values_held(member, size, labels)
+    held = np.zeros((size, 0), bool)
+    if labels is not None:
+        held = values_held(labels[:, scorable(labels)], member).reshape(size, -1)
     strata = _strata(held) if stratified else None
     rng = np.random.default_rng(seed)
     counts = np.empty((replicates, size), np.uint8)
@@ -135,23 +138,27 @@ class _Strata:
         return self.clusters[self.first + rng.integers(0, self.sizes, (replicates, len(self.clusters)))]
 
 
+def values_held(labels: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """Return bool [K, 2, C]: which clusters hold a positive, and which a negative, of each class.
+
+    Args:
+        labels: [N, C] in {0, 1, NaN}.
+        member: int [N], the cluster of each case; K is one more than the largest.
+    """
+    held = np.zeros((int(member.max(initial=-1)) + 1, 2, labels.shape[1]), bool)
+    for place, value in enumerate((1, 0)):
+        cases, columns = np.nonzero(labels == value)
+        held[member[cases], place, columns] = True
+    return held
+
+
 def _numbered(clusters: Sequence[str]) -> tuple[np.ndarray, int]:
     """Return the cluster [N] of each case, and how many there are."""
-    names, member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"an interval needs two clusters (patients) or more, there are {len(names)}")
-    return member, len(names)
-
-
-def _values_held(member: np.ndarray, size: int, labels: np.ndarray | None) -> np.ndarray:
-    """Return bool [K, 2 C]: which clusters hold a positive, a negative, of every scorable class."""
-    if labels is None:
-        return np.zeros((size, 0), bool)
-    labels = labels[:, scorable(labels)]
-    cases, values = np.nonzero(np.concatenate([labels == 1, labels == 0], axis=1))
-    held = np.zeros((size, 2 * labels.shape[1]), bool)
-    held[member[cases], values] = True
-    return held
+    member = cluster_numbers(clusters, len(clusters))
+    size = int(member.max(initial=-1)) + 1
+    if size < 2:
+        raise ValueError(f"an interval needs two clusters (patients) or more, there are {size}")
+    return member, size
 
 
 def _strata(held: np.ndarray) -> _Strata:

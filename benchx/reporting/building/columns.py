@@ -74,7 +74,7 @@ def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: floa
     for method, appraisal in by_method.items():
         if appraisal.details.digest != appraised[0].details.digest:
             raise other_cases(gathered.by_method[method][0])
-    scores = [_scores(gathered.by_method[method], by_method[method], level) for method in by_method]
+    scores = [scores_of(gathered.by_method[method], by_method[method], level) for method in by_method]
     scores.sort(key=lambda one: -one.estimate.value)
     details = {method: appraisal.details for method, appraisal in by_method.items()}
     return Assessed(gathered, details, tuple(scores), _ranked(dataset, scores, replicates))
@@ -143,7 +143,8 @@ def _published(cell: Cell) -> tuple[Published, ...]:
     return published_for(cell.dataset, cell.task, adaptation, cell.fraction, cell.primary)
 
 
-def _scores(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:
+def scores_of(found: Sequence[Found], appraisal: Appraisal, level: float) -> Scores:
+    """Return a method's draws with their appraisal, ready for comparison; level is that of its interval."""
     clusters = appraisal.details.clusters
     pooled = int(appraisal.pooled)
     error = of_macro(appraisal.by_class, appraisal.held, pooled, clusters)

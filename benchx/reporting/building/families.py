@@ -11,7 +11,7 @@ import numpy as np
 from benchx.reporting.board import Correction, Family, Pair
 from benchx.statistics.case_error import of_macro
 from benchx.statistics.letters import compact_letters
-from benchx.statistics.moderation import draw_prior
+from benchx.statistics.moderation import DrawPrior, draw_prior
 from benchx.statistics.multiplicity import benjamini_hochberg, holm
 from benchx.statistics.power import equivalence
 from benchx.statistics.variance import Estimate, difference_estimate, of_difference
@@ -51,26 +51,37 @@ def same_draws(a: Scores, b: Scores) -> bool:
 
 
 def differences(methods: Sequence[Scores], level: float) -> list[tuple[str, str, Estimate]]:
-    """Return a minus b of every two methods, in the order given; the variance between shared draws is moderated."""
-    priors = {
+    """Return a minus b of every two methods, in the order given."""
+    priors = draw_priors(methods)
+    return [(a.method, b.method, difference(a, b, priors[a.draws], level)) for a, b in combinations(methods, 2)]
+
+
+def draw_priors(methods: Sequence[Scores]) -> dict[tuple[str, ...], DrawPrior | None]:
+    """Return what the methods on the same draws say together of how these vary, by the draws."""
+    return {
         draws: draw_prior(np.stack([one.scores for one in methods if one.draws == draws]))
         for draws in {one.draws for one in methods}
     }
 
-    def difference(a: Scores, b: Scores) -> Estimate:
-        found = difference_estimate(
-            a.scores,
-            a.replicates,
-            b.scores,
-            b.replicates,
-            of_macro(a.by_class - b.by_class, a.held, a.pooled, a.clusters, "difference"),
-            paired_draws=same_draws(a, b),
-            prior=priors[a.draws],
-            level=level,
-        )
-        return of_difference(found)
 
-    return [(a.method, b.method, difference(a, b)) for a, b in combinations(methods, 2)]
+def difference(a: Scores, b: Scores, prior: DrawPrior | None, level: float) -> Estimate:
+    """Return a minus b on the same replicates, by the one rule of boards, pairs and comparisons.
+
+    Args:
+        prior: of `draw_priors` for a's draws; it moderates the variance between draws where b shares them.
+        level: of the interval.
+    """
+    found = difference_estimate(
+        a.scores,
+        a.replicates,
+        b.scores,
+        b.replicates,
+        of_macro(a.by_class - b.by_class, a.held, a.pooled, a.clusters, "difference"),
+        paired_draws=same_draws(a, b),
+        prior=prior,
+        level=level,
+    )
+    return of_difference(found)
 
 
 def corrected(

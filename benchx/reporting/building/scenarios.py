@@ -40,7 +40,7 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
             found.append(_scenario("without a dataset", f"without {name}", rest, methods, _as_run))
     for metric in OTHER_METRICS:
         name = METRICS[metric]
-        found.append(_scenario("other metric", name, columns, methods, lambda _, row: row.secondary.get(metric)))  # noqa: B023
+        found.append(_scenario("other metric", name, columns, methods, _secondary(metric)))
     for draw in _draws(columns):
         found.append(_scenario("one draw", f"draw {draw} alone", columns, methods, _of_draw(draw)))
     records = {
@@ -98,6 +98,13 @@ def _scenario(kind: str, name: str, columns: Sequence[Column], methods: Sequence
 
 def _as_run(_: Column, row: Row) -> float:
     return row.score.value
+
+
+def _secondary(metric: str) -> Score:
+    def score(_: Column, row: Row) -> float | None:
+        return row.secondary.get(metric)
+
+    return score
 
 
 def _draws(columns: Sequence[Column]) -> list[str]:

@@ -13,13 +13,13 @@ from benchx.datasets.samples import UNITS
 from benchx.errors import UsageError
 from benchx.metrics.classification import macro_auroc
 from benchx.reporting.building.appraisal import appraise, cases_digest
+from benchx.reporting.building.columns import scores_of
 from benchx.reporting.building.draws import DrawsByCases
+from benchx.reporting.building.families import difference
 from benchx.reporting.building.predictions import misrecorded, read_predictions
 from benchx.reporting.compare.comparison import Row
 from benchx.reporting.compare.matching import CellName, Side, check_comparable
 from benchx.reporting.compare.notes import cost_of, notes_of
-from benchx.statistics.case_error import of_macro
-from benchx.statistics.variance import difference_estimate, of_difference
 from benchx.tasks.predictions import scores_and_labels
 
 REPLICATES = 2000
@@ -70,12 +70,11 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     if not shared and min(len(left), len(right)) == 1:
         return replace(row, reason="no draw in common, and one draw says nothing of others: run the same seeds")
     settings = {"replicates": REPLICATES, "dataset": name.dataset}
-    b, a = (appraise(side, lambda table: draws.of(name.dataset, table), settings, level) for side in (right, left))
-    error = of_macro(b.by_class - a.by_class, a.held, int(a.pooled), row.units, "difference")
-    difference = difference_estimate(
-        b.scores, b.replicates, a.scores, a.replicates, error, paired_draws=bool(shared), level=level
+    b, a = (
+        scores_of(side, appraise(side, lambda table: draws.of(name.dataset, table), settings, level), level)
+        for side in (right, left)
     )
-    return replace(row, difference=of_difference(difference))
+    return replace(row, difference=difference(b, a, None, level))
 
 
 def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> None:

@@ -13,7 +13,8 @@ import numpy as np
 
 from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, unvarying
 from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval
-from benchx.statistics.resampling import Draws, draw_clusters, leave_out
+from benchx.statistics.paired_tests import cluster_numbers
+from benchx.statistics.resampling import Draws, draw_clusters, leave_out, values_held
 
 _LEAST_CLUSTERS = 10
 """Per stratum, on average. A bootstrap within H strata of K clusters loses the share H / K of the variance, since a
@@ -79,11 +80,7 @@ class _Strata:
 
 def _rare_strata(labels: np.ndarray, clusters: Sequence[str]) -> _Strata:
     """Choose as many of the rarest classes as leave ten clusters a stratum on average; none where one leaves fewer."""
-    member = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)[1]
-    held = np.zeros((int(member.max()) + 1, 2, labels.shape[1]), bool)
-    for value in (0, 1):
-        cases, columns = np.nonzero(labels == value)
-        held[member[cases], value, columns] = True
+    held = values_held(labels, cluster_numbers(clusters, len(labels)))
     rarest = np.argsort(held.sum(axis=0).min(axis=0), kind="stable")
     for chosen in (rarest[:count] for count in range(len(rarest), 0, -1)):
         strata = len(np.unique(held[:, :, chosen].reshape(len(held), -1), axis=0))

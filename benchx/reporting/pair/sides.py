@@ -14,7 +14,7 @@ from benchx.datasets.samples import UNITS
 from benchx.digests import fraction_of_hash
 from benchx.metrics.classification import scorable
 from benchx.reporting.building.columns import Assessed
-from benchx.reporting.building.families import Scores, differences
+from benchx.reporting.building.families import Scores, difference, draw_priors
 from benchx.reporting.building.gathering import Found
 from benchx.reporting.building.predictions import read_predictions
 from benchx.statistics.variance import Estimate
@@ -111,9 +111,8 @@ def make_pairing(assessed: Assessed, a: str, b: str, level: float) -> Pairing:
     """
     gathered = assessed.gathered
     by_method = {one.method: one for one in assessed.scores}
-    # The pair stands first, so that the first of all differences is theirs.
-    ordered = [by_method[a], by_method[b], *(one for one in assessed.scores if one.method not in (a, b))]
-    (_, _, estimate), (_, _, narrower) = (differences(ordered, one)[0] for one in (level, 2 * level - 1))
+    prior = draw_priors(assessed.scores)[by_method[a].draws]
+    estimate, narrower = (difference(by_method[a], by_method[b], prior, one) for one in (level, 2 * level - 1))
     side_a, side_b = (_side(gathered.by_method[name], by_method[name]) for name in (a, b))
     table = side_a.tables[0]
     _, labels, classes = scores_and_labels(table)

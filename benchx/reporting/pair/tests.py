@@ -16,8 +16,9 @@ from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, Side, unvar
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.multiplicity import holm
-from benchx.statistics.paired_tests import mcnemar
+from benchx.statistics.paired_tests import cluster_numbers, mcnemar
 from benchx.statistics.power import equivalence
+from benchx.statistics.resampling import values_held
 from benchx.tasks.operating_points import calls
 from benchx.words import plural
 
@@ -136,11 +137,11 @@ TESTS: tuple[Callable[[Pairing], PairTest], ...] = (
 
 def _fewest_holders(pair: Pairing) -> tuple[int, str, str]:
     """Return how many clusters hold the value that fewest hold, its class, and `positives` or `negatives`."""
-    clusters = np.array(pair.clusters)
+    held = values_held(pair.labels, cluster_numbers(pair.clusters, len(pair.labels))).sum(axis=0)
     return min(
-        (len(np.unique(clusters[pair.labels[:, column] == value])), name, kind)
-        for column, name in enumerate(pair.classes)
-        for value, kind in ((1, "positives"), (0, "negatives"))
+        (int(count), name, kind)
+        for counts, kind in zip(held, ("positives", "negatives"), strict=True)
+        for count, name in zip(counts, pair.classes, strict=True)
     )
 
 

@@ -98,7 +98,7 @@ def _load(method: str, device: str) -> Encoder:
 def _benchx(method: str, images: torch.Tensor, device: str, precision: str) -> Callable[[], torch.Tensor]:
     execution = Execution(device, "bf16" if precision == "bf16" else "fp32", compiled=False, batch=len(images))
     encode = make_encode(_load(method, device), execution)
-    return lambda: encode(images)
+    return lambda: encode(images)[0]
 
 
 def _without_bf16(device: str) -> str:

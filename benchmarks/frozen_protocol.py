@@ -27,8 +27,8 @@ from benchx.protocols import Frozen
 from benchx.results.environment import peak_memory_bytes
 from benchx.results.store import Store
 from benchx.suites import read_suite
-from benchx.tasks import classification
-from benchx.tasks.frozen import frozen_fit
+from benchx.tasks.classification import problem as classification
+from benchx.tasks.classification.frozen import frozen_fit
 from benchx.workspace import Workspace
 
 NIH_IMAGES, NIH_PATIENTS, WIDTH = 112_120, 30_805, 2048

@@ -7,35 +7,34 @@ import shutil
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
-import numpy as np
 import torch
 
 import benchx
 from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
-from benchx.features import extract, feature_folder
-from benchx.images.spec import InputSpec
 from benchx.planning import Cell, method_digest
-from benchx.protocols import Finetune, Frozen, read_protocol
+from benchx.protocols import Extraction, read_protocol
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
-from benchx.tasks import classification
-from benchx.tasks.finetuned import finetuned_fit
-from benchx.tasks.frozen import frozen_fit
 from benchx.tasks.predictions import Outcome
 from benchx.training.precision import resolve_precision
-from benchx.workspace import Workspace, input_spec
+from benchx.workspace import Workspace, cell_input
+
+READS_TEXT = ("retrieval", "zero_shot")
+"""Tasks for which a text tower's own weights are part of the method."""
 
 
 def cell_key(cell: Cell, workspace: Workspace) -> str:
     """Return the key of a cell's result; decodes the dataset's pixels if that has not been done."""
-    weights = workspace.weights(cell.method)
-    dataset = workspace.dataset(cell.reading)
-    split = workspace.folds(cell.reading)
-    return cell.key(card=weights.card.numerics(), weights=weights.digest, dataset=dataset.digest, split=split.digest)
+    return cell.key(
+        card=workspace.weights(cell.method).card.numerics(),
+        weights=_weights(cell, workspace),
+        dataset=workspace.dataset(cell.reading).digest_for(cell.task),
+        split=workspace.folds(cell.reading).digest,
+    )
 
 
 def execute(cell: Cell, workspace: Workspace) -> Record:
@@ -49,68 +48,23 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     """
     started = time.perf_counter()
     key = cell_key(cell, workspace)
-    dataset = workspace.dataset(cell.reading)
-    split = workspace.folds(cell.reading)
+    work = workspace.store.work / key
+    run = import_module(f"benchx.tasks.{cell.task}.run").run
     try:
-        problem = classification.pose(cell, dataset.samples, split.folds)
+        outcome: Outcome = run(cell, workspace, work)
     except NotApplicable as why:
         record = make_record(cell, workspace, key, "not-applicable", started, reason=f"{why.what} ({why.why})")
         workspace.store.put(record)
         return record
-    outcome = _adapt(problem, workspace, key)
-    scores = classification.score(outcome.predictions)
-    record = make_record(cell, workspace, key, "done", started, scores=scores, details=outcome.details)
-    workspace.store.put(record, outcome.predictions)
-    shutil.rmtree(workspace.store.work / key, ignore_errors=True)
+    record = make_record(cell, workspace, key, "done", started, scores=outcome.scores, details=outcome.details)
+    workspace.store.put(record, outcome.predictions, private=outcome.private, trials=outcome.trials)
+    shutil.rmtree(work, ignore_errors=True)
     return record
 
 
-def _adapt(problem: classification.Problem, workspace: Workspace, key: str) -> Outcome:
-    """Apply the cell's protocol."""
-    cell = problem.cell
-    protocol = read_protocol(cell.settings["protocol"])
-    stage = workspace.progress.stage
-    if isinstance(protocol, Frozen):
-        features = frozen_features(cell, protocol, workspace)
-        fit = frozen_fit(features, protocol, workspace.device)
-        return classification.run(problem, fit, stage(f"{cell.label}: heads"))
-    spec = _input(cell, protocol, workspace)
-    fit = finetuned_fit(
-        lambda: workspace.load_encoder(cell.method, spec.size),
-        workspace.dataset(cell.reading).pixels,
-        spec,
-        protocol,
-        device=workspace.device,
-        work=workspace.store.work / key,
-        advance=lambda fold: stage(f"{cell.label}: fold {fold}, epochs"),
-    )
-    return classification.run(problem, fit, stage(f"{cell.label}: folds"))
-
-
-def cell_feature_folder(cell: Cell, protocol: Frozen, workspace: Workspace) -> Path:
-    """Return where the features that a frozen cell needs lie or will lie."""
-    weights = workspace.weights(cell.method)
-    return feature_folder(
-        workspace.store.cache,
-        card=weights.card.numerics(),
-        weights=weights.digest,
-        pixels=workspace.dataset(cell.reading).pixels.digest,
-        spec=_input(cell, protocol, workspace),
-        execution=resolve_execution(protocol, workspace.device),
-    )
-
-
-def frozen_features(cell: Cell, protocol: Frozen, workspace: Workspace) -> np.ndarray:
-    """Return the method's features of the whole dataset, float32 [N, D], from the cache or extracted now."""
-    spec = _input(cell, protocol, workspace)
-    return extract(
-        lambda: workspace.load_encoder(cell.method, spec.size),
-        workspace.dataset(cell.reading).pixels,
-        spec,
-        cell_feature_folder(cell, protocol, workspace),
-        execution=resolve_execution(protocol, workspace.device),
-        advance=workspace.progress.stage(f"{cell.method} / {cell.dataset}: features"),
-    )
+def _weights(cell: Cell, workspace: Workspace) -> str:
+    """The digest of the weights that a cell reads."""
+    return workspace.weights_digest(cell.method, text=cell.task in READS_TEXT)
 
 
 def make_record(
@@ -131,9 +85,9 @@ def make_record(
     provenance = Provenance(
         checkpoint=weights.path.name if weights and weights.path else None,
         weights=weights.digest if weights else None,
-        images=dataset.digest if dataset else None,
+        images=dataset.digest_for(cell.task) if dataset else None,
         split=split.digest if split else None,
-        method=method_digest(cell.task, card.numerics(), weights.digest) if weights else None,
+        method=method_digest(cell.task, card.numerics(), _weights(cell, workspace)) if weights else None,
         data=None if samples is None else "phantom" if samples.phantom else "real",
         unit=samples.unit if samples else None,
         unreadable=len(dataset.unreadable) if dataset else 0,
@@ -163,18 +117,14 @@ def make_record(
     )
 
 
-def _input(cell: Cell, protocol: Frozen | Finetune, workspace: Workspace) -> InputSpec:
-    return input_spec(workspace.weights(cell.method).card, protocol.input, cell.settings["short_side"])
-
-
 def _computing(cell: Cell, workspace: Workspace) -> dict[str, Any]:
     """Return what a record says of the encoder's input and of how it was run."""
     protocol = read_protocol(cell.settings["protocol"])
     return {
         "preprocessing": protocol.input.preprocessing,
-        "input": _input(cell, protocol, workspace).model_dump(mode="json"),
+        "input": cell_input(cell, protocol.input, workspace).model_dump(mode="json"),
         "precision": resolve_precision(workspace.device, protocol.precision),
-        "compiled": isinstance(protocol, Frozen) and resolve_execution(protocol, workspace.device).compiled,
+        "compiled": isinstance(protocol, Extraction) and resolve_execution(protocol, workspace.device).compiled,
     }
 
 

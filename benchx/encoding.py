@@ -1,4 +1,4 @@
-"""How a frozen encoder is run: on which device, in which precision; images in, pooled features out."""
+"""How a frozen encoder is run: on which device, in which precision; images in, features out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import nn
 
-from benchx.protocols import Frozen
+from benchx.errors import UsageError
+from benchx.protocols import Extraction
 from benchx.training.memory import free, halved
-from benchx.training.precision import autocast, resolve_precision
+from benchx.training.precision import Resolved, autocast, resolve_precision
 
 if TYPE_CHECKING:
     from benchx.methods.encoders.base import Encoder
+
+
+Part = Literal["pooled", "embedding", "tokens", "maps"]
+"""Pooled features, the embedding in the space shared with text, local features, or feature maps."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Execution:
     """
 
     device: str
-    precision: Literal["fp32", "bf16"]
+    precision: Resolved
     compiled: bool
     batch: int
 
@@ -38,7 +44,7 @@ class Execution:
         return {"device": kind, "precision": self.precision, "compiled": self.compiled, "batch": self.batch}
 
 
-def resolve_execution(protocol: Frozen, device: str) -> Execution:
+def resolve_execution(protocol: Extraction, device: str) -> Execution:
     """Return how a protocol runs its encoders on a device.
 
     Raises:
@@ -48,30 +54,57 @@ def resolve_execution(protocol: Frozen, device: str) -> Execution:
     return Execution(device, resolve_precision(device, protocol.precision), compiled, protocol.feature_batch)
 
 
-def make_encode(encoder: Encoder, execution: Execution) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Prepare an encoder, in place, and return the function from images to its pooled features.
+class _Reads(nn.Module):
+    """An encoder that gives one part of its features."""
+
+    def __init__(self, encoder: Encoder, part: Part) -> None:
+        super().__init__()
+        self.encoder, self.part = encoder, part
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if self.part == "pooled":
+            return (self.encoder(images),)
+        features = self.encoder.encode(images)
+        if self.part == "maps":
+            return features.maps
+        if self.part == "embedding":
+            return (self.encoder.project(features),)
+        if features.tokens is None:
+            raise UsageError("the method has no local features", "its encoder gives no tokens", "use another method")
+        return (features.tokens,)
+
+
+def make_encode(
+    encoder: Encoder, execution: Execution, part: Part = "pooled"
+) -> Callable[[torch.Tensor], tuple[torch.Tensor, ...]]:
+    """Prepare an encoder, in place, and return the function from images to a part of its features.
 
     Convolutions run channels-last. A batch that does not fit into memory is encoded in halves, since no image depends
     on another.
 
     Returns:
-        A function from float32 [B, channels, S, S] on any device to float32 [B, dim] on the CPU.
+        A function from float32 [B, channels, S, S] on any device to float32 [B, ...] on the CPU: one tensor, or one
+        per map.
+
+    Raises:
+        UsageError: when called, the method has no such part.
     """
     device = execution.device
-    forward = encoder.to(device).to(memory_format=torch.channels_last).eval()
-    run = torch.compile(forward) if execution.compiled else forward
+    reads = _Reads(encoder, part).to(device).to(memory_format=torch.channels_last).eval()
+    run = torch.compile(reads) if execution.compiled else reads
 
-    def in_pieces(images: torch.Tensor) -> torch.Tensor:
+    def in_pieces(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         try:
-            return run(images)
+            found: tuple[torch.Tensor, ...] = run(images)
+            return tuple(tensor.float().cpu() for tensor in found)
         except (RuntimeError, MemoryError) as error:
             half = halved(len(images), error)
         free()
-        return torch.cat([in_pieces(images[:half]), in_pieces(images[half:])])
+        halves = in_pieces(images[:half]), in_pieces(images[half:])
+        return tuple(torch.cat(pair) for pair in zip(*halves, strict=True))
 
-    def encode(images: torch.Tensor) -> torch.Tensor:
+    def encode(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
         with torch.inference_mode(), autocast(device, execution.precision):
-            images = images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-            return in_pieces(images).float().cpu()
+            return in_pieces(images.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last))
 
     return encode

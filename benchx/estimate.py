@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
 from benchx.datasets.samples import Samples
+from benchx.encoding import Part
 from benchx.errors import BenchxError, DataMissing, WeightsMissing
 from benchx.planning import Cell
-from benchx.protocols import Finetune, Frozen
+from benchx.protocols import Extraction, Frozen, Training, read_protocol
 from benchx.workspace import Workspace, input_spec
 
 DECODE_PROBES = 8
@@ -126,12 +128,14 @@ def _look(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
 
 
 def _features_cached(cell: Cell, workspace: Workspace) -> bool:
-    if cell.settings["protocol"]["kind"] != "frozen":
+    protocol = read_protocol(cell.settings["protocol"])
+    if not isinstance(protocol, Extraction):
         return False
-    from benchx.cell import cell_feature_folder
+    from benchx.extraction import cell_feature_folder
     from benchx.features import is_complete
 
-    return is_complete(cell_feature_folder(cell, Frozen.model_validate(cell.settings["protocol"]), workspace))
+    part: Part = "pooled" if isinstance(protocol, Frozen) else "embedding"
+    return is_complete(cell_feature_folder(cell, protocol, workspace, part))
 
 
 def _add_cost(
@@ -147,10 +151,9 @@ def _add_cost(
     pixels = f"{cell.dataset}: pixels"
     if "pixels" not in one.cached and pixels not in seconds:
         seconds[pixels], space[pixels] = _decode_cost(samples, cell.settings["short_side"])
-    protocol = cell.settings["protocol"]
-    recipe = (Frozen if protocol["kind"] == "frozen" else Finetune).model_validate(protocol)
+    recipe = read_protocol(cell.settings["protocol"])
     size = input_spec(workspace.weights(cell.method).card, recipe.input, cell.settings["short_side"]).size
-    if isinstance(recipe, Frozen):
+    if isinstance(recipe, Extraction):
         title = f"{cell.method} / {cell.dataset}: features"
         if "features" not in one.cached and title not in seconds:
             per_image, width = forward(cell.method, size)
@@ -158,8 +161,24 @@ def _add_cost(
         return
     per_image, _ = forward(cell.method, size)
     title = f"{cell.method} / {cell.dataset}: {cell.protocol}, at most"
-    cost = per_image * BACKWARD_COST * recipe.epochs * images * cell.fraction
+    seen = images * cell.fraction
+    if recipe.steps_per_epoch is not None:
+        seen = float(recipe.steps_per_epoch * recipe.batch_size)
+    pass_cost = 1.0 if getattr(recipe, "encoder", "trained") == "frozen" else BACKWARD_COST
+    cost = per_image * pass_cost * recipe.epochs * seen * _trainings(recipe)
     seconds[title] = seconds.get(title, 0.0) + cost * (5 if cell.split == "cv5" else 1)
+
+
+def _trainings(recipe: Training) -> float:
+    """Return how many whole trainings a search comes to."""
+    if recipe.search is None:
+        return 1.0
+    going = float(prod(len(values) for values in recipe.search.space.values()))
+    total, before = 0.0, 0.0
+    for share in (*recipe.search.halving, 1.0):
+        total += going * (share - before)
+        going, before = ceil(going / 2), share
+    return total
 
 
 def _decode_cost(samples: Samples, short_side: int) -> tuple[float, int]:

@@ -1,10 +1,15 @@
-"""Features of a frozen encoder: computed once per weights, transform and images, then read from disk."""
+"""Features of a frozen encoder: computed once per weights, transform and images, then read from disk.
+
+Pooled features and embeddings are kept as float32. Tokens and maps, which are hundreds of times larger, as bfloat16.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +18,7 @@ import torch
 from filelock import FileLock
 
 from benchx.digests import digest_json
-from benchx.encoding import Execution, make_encode
+from benchx.encoding import Execution, Part, make_encode
 from benchx.errors import BenchxError, StoreError
 from benchx.images.batches import prefetch
 from benchx.images.geometry import prepare
@@ -28,6 +33,29 @@ CHECKPOINT_EVERY = 16
 """Batches between two points from which a killed extraction continues."""
 
 
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Features:
+    """The extracted part of every image, memory-mapped.
+
+    Attributes:
+        matrix: float32, or uint16 of bfloat16's bits, [N, sum of the products of `shapes`].
+        shapes: of one image's tensors: one for pooled features, embeddings and tokens, one per map.
+    """
+
+    matrix: np.ndarray
+    shapes: tuple[Shape, ...]
+
+    def tensors(self, rows: np.ndarray) -> tuple[torch.Tensor, ...]:
+        """Return float32 [n, *shape] for every shape, of some images."""
+        stored = torch.from_numpy(self.matrix[rows])
+        flat = stored.view(torch.bfloat16).float() if stored.dtype == torch.uint16 else stored
+        parts = flat.split([prod(shape) for shape in self.shapes], dim=1)
+        return tuple(part.unflatten(1, shape) for part, shape in zip(parts, self.shapes, strict=True))
+
+
 def feature_folder(
     cache: Path,
     *,
@@ -36,6 +64,7 @@ def feature_folder(
     pixels: str,
     spec: InputSpec,
     execution: Execution,
+    part: Part = "pooled",
 ) -> Path:
     """Return the folder of a feature matrix, named by everything that its numbers depend on."""
     parts = {
@@ -46,7 +75,7 @@ def feature_folder(
         **execution.numerics(),
         "version": 3,
     }
-    return cache / "features" / digest_json(parts)
+    return cache / "features" / digest_json(parts if part == "pooled" else parts | {"part": part})
 
 
 def is_complete(folder: Path) -> bool:
@@ -62,8 +91,9 @@ def extract(
     *,
     execution: Execution,
     advance: Advance,
-) -> np.ndarray:
-    """Return the pooled features of every image, float32 [N, D], memory-mapped; the encoder is loaded if needed.
+    part: Part = "pooled",
+) -> Features:
+    """Return a part of what an encoder says of every image; the encoder is loaded if needed.
 
     A killed extraction continues at its last checkpoint with the same batches, so that the matrix is the
     same bit for bit.
@@ -71,6 +101,7 @@ def extract(
     Raises:
         BenchxError: a feature is NaN or infinite (named by method, not by image).
         StoreError: the disk is full.
+        UsageError: the method has no such part.
     """
     final = folder / "features.npy"
     folder.mkdir(parents=True, exist_ok=True)
@@ -78,14 +109,16 @@ def extract(
         if not final.is_file():
             encoder = load_encoder()
             try:
-                _fill(encoder, pixels, spec, folder, execution, advance)
+                _fill(encoder, pixels, spec, folder, execution, advance, part)
             except OSError as error:
                 raise StoreError(
                     f"features could not be written to {folder}",
                     error.strerror or str(error),
-                    f"free space (4 bytes x {len(pixels.samples)} images x the feature width) and run again",
+                    f"free space (several bytes x {len(pixels.samples)} images x their width) and run again",
                 ) from error
-    return np.load(final, mmap_mode="r")
+    matrix = np.load(final, mmap_mode="r")
+    shapes = json.loads((folder / "shapes.json").read_text()) if part != "pooled" else [matrix.shape[1:]]
+    return Features(matrix, tuple(map(tuple, shapes)))
 
 
 def _fill(
@@ -95,30 +128,38 @@ def _fill(
     folder: Path,
     execution: Execution,
     advance: Advance,
+    part: Part,
 ) -> None:
-    total, width = len(pixels.samples), encoder.dim
+    total = len(pixels.samples)
     partial, journal = folder / "partial.npy", folder / "partial.json"
     done = json.loads(journal.read_text())["done"] if journal.is_file() and partial.is_file() else 0
-    mode = "r+" if done else "w+"
-    matrix = np.lib.format.open_memmap(partial, mode=mode, dtype=np.float32, shape=(total, width))
-    _reserve(partial)
+    matrix = np.lib.format.open_memmap(partial, mode="r+") if done else None
     starts = range(done, total, execution.batch)
     batches = [np.arange(start, min(start + execution.batch, total)) for start in starts]
-    encode = make_encode(encoder, execution)
+    encode = make_encode(encoder, execution, part)
     advance(done, total)
     for number, (rows, images) in enumerate(_prepared(pixels, spec, batches), start=1):
-        pooled = encode(images).numpy()
-        if not np.isfinite(pooled).all():
+        tensors = encode(images)
+        flat = torch.cat([tensor.flatten(1) for tensor in tensors], dim=1)
+        if not flat.isfinite().all():
             raise BenchxError(
                 "the encoder gives NaN or infinite features",
                 "its weights or its input statistics do not fit",
                 "check the checkpoint with: benchx methods check METHOD --checkpoint FILE",
             )
-        matrix[rows] = pooled
+        values = flat.numpy() if part in ("pooled", "embedding") else flat.bfloat16().view(torch.uint16).numpy()
+        if matrix is None:
+            shape = (total, flat.shape[1])
+            matrix = np.lib.format.open_memmap(partial, mode="w+", dtype=values.dtype, shape=shape)
+            _reserve(partial)
+            (folder / "shapes.json").write_text(json.dumps([list(tensor.shape[1:]) for tensor in tensors]))
+        matrix[rows] = values
         if number % CHECKPOINT_EVERY == 0:
             matrix.flush()
             _write_json(journal, {"done": int(rows[-1]) + 1})
         advance(int(rows[-1]) + 1, total)
+    if matrix is None:
+        raise BenchxError("there are no images to encode", "the dataset is empty", "check the dataset")
     matrix.flush()
     del matrix
     os.replace(partial, folder / "features.npy")

@@ -10,11 +10,9 @@ from benchx.datasets.samples import Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.digests import digest_json
 from benchx.errors import UsageError, unknown_name
-from benchx.protocols import Frozen
-from benchx.suites import Suite
-
-NUMERICS_VERSION = {"classification": 1}
-"""Raised by hand when a task's numbers may change; part of every key."""
+from benchx.protocols import Frozen, resolved
+from benchx.suites import Suite, task_classes
+from benchx.tasks.kinds import KINDS
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,8 @@ class Cell:
     def label(self) -> str:
         """The cell in words, for progress and messages."""
         seed = "deterministic" if self.seed is None else f"seed {self.seed}"
-        return f"{self.method} / {self.dataset} / {self.protocol} / {100 * self.fraction:g} % / {seed}"
+        task = "" if self.task == "classification" else f"{self.task} / "
+        return f"{self.method} / {self.dataset} / {task}{self.protocol} / {100 * self.fraction:g} % / {seed}"
 
     @property
     def digest(self) -> str:
@@ -87,7 +86,7 @@ class Cell:
 
 def method_digest(task: str, card: dict[str, Any], weights: str) -> str:
     """Return the sha256 of a method as it enters a task: the card's numbers, the weights, the task's numerics."""
-    return digest_json({"card": card, "weights": weights, "numerics": NUMERICS_VERSION[task]})
+    return digest_json({"card": card, "weights": weights, "numerics": KINDS[task].numerics})
 
 
 def plan(
@@ -102,8 +101,8 @@ def plan(
 ) -> list[Cell]:
     """Return the suite's cells for some methods, optionally narrowed; an empty narrowing means all.
 
-    A frozen protocol at fraction 1 draws nothing, nor does it on BenchX's fixed fractions: it is one cell with
-    seed None ("deterministic").
+    A frozen protocol at fraction 1 draws nothing, nor does it on BenchX's fixed fractions, nor does a task that learns
+    nothing from labels: each is one cell with seed None ("deterministic").
 
     Raises:
         UsageError: a narrowing names something that the suite does not hold.
@@ -112,7 +111,7 @@ def plan(
     _narrow("dataset", datasets, list(suite.datasets))
     _narrow("task", tasks, all_tasks)
     _narrow("protocol", protocols, list(suite.protocols))
-    _narrow("fraction", [f"{value:g}" for value in fractions], [f"{value:g}" for value in suite.fractions])
+    _narrow("fraction", [f"{value:g}" for value in fractions], [f"{value:g}" for value in all_fractions(suite)])
     _narrow("seed", [str(seed) for seed in seeds], [str(seed) for seed in suite.seeds])
     cells = [
         cell
@@ -136,6 +135,12 @@ def plan(
     return cells
 
 
+def all_fractions(suite: Suite) -> list[float]:
+    """Return the label fractions of any task of a suite, rising."""
+    own = {one for entry in suite.datasets.values() for task in entry.tasks.values() for one in task.fractions or ()}
+    return sorted(own | set(suite.fractions))
+
+
 def _narrow(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
     for name in wanted:
         if name not in known:
@@ -144,15 +149,22 @@ def _narrow(kind: str, wanted: Sequence[str], known: Sequence[str]) -> None:
 
 def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) -> list[Cell]:
     entry = suite.datasets[dataset]
-    recipe = suite.protocols[protocol]
+    wanted, kind = entry.tasks[task], KINDS[task]
+    recipe = resolved(suite.protocols[protocol], dataset, method)
     settings = {
         "protocol": recipe.model_dump(mode="json"),
-        "classes": list(entry.tasks[task].classes or suite.dataset(dataset).classes),
+        "classes": list(wanted.classes or task_classes(suite.dataset(dataset), task)),
         "uncertain": entry.uncertain,
         "short_side": suite.short_side,
     }
+    fractions = (wanted.fractions or suite.fractions) if kind.trained else (1.0,)
     fixed = entry.split == "benchx-2024"
-    drawn = {"smallest_fraction": min(suite.fractions), "cut_validation": suite.cut_validation}
+    drawn = {"smallest_fraction": min(fractions), "cut_validation": suite.cut_validation}
+
+    def seeds(fraction: float) -> tuple[int | None, ...]:
+        deterministic = isinstance(recipe, Frozen) and (fraction == 1 or fixed)
+        return suite.seeds if kind.trained and not deterministic else (None,)
+
     return [
         Cell(
             suite=suite.name,
@@ -164,9 +176,9 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
             split=entry.split,
             fraction=fraction,
             seed=seed,
-            primary=entry.tasks[task].primary,
+            primary=wanted.primary,
             settings=settings if fraction == 1 else settings | drawn,
         )
-        for fraction in suite.fractions
-        for seed in ((None,) if isinstance(recipe, Frozen) and (fraction == 1 or fixed) else suite.seeds)
+        for fraction in fractions
+        for seed in seeds(fraction)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -12,8 +12,10 @@ from benchx.datasets import get_dataset
 from benchx.datasets.samples import Dataset, Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.errors import UsageError, unknown_name
-from benchx.protocols import Protocol, Strict
+from benchx.protocols import Protocol
 from benchx.resources import resource_dir
+from benchx.strict import Strict
+from benchx.tasks.kinds import KINDS
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -24,12 +26,14 @@ class TaskPlan(Strict):
     Attributes:
         protocols: names of the suite's protocols to run.
         primary: the metric that boards rank by.
-        classes: the classes to train and score; null = all of the dataset.
+        classes: the classes to train and score (of segmentation, what is outlined); null = all of the dataset.
+        fractions: label fractions of this task; null = the suite's.
     """
 
     protocols: tuple[str, ...] = Field(min_length=1)
-    primary: Literal["macro_auroc"]
+    primary: str
     classes: tuple[str, ...] | None = None
+    fractions: tuple[Fraction, ...] | None = Field(default=None, min_length=1)
 
 
 class DatasetPlan(Strict):
@@ -100,9 +104,23 @@ class Suite(Strict):
                     raise ValueError(f"dataset '{dataset}' has no task '{task}' (it has {', '.join(known.tasks)})")
                 if unknown := sorted(set(settings.protocols) - set(self.protocols)):
                     raise ValueError(f"{dataset}.{task} names an unknown protocol '{unknown[0]}'")
-                if unknown := sorted(set(settings.classes or ()) - set(known.classes)):
+                kind = KINDS[task]
+                for name in settings.protocols:
+                    if self.protocols[name].kind not in kind.protocols:
+                        raise ValueError(
+                            f"{dataset}.{task}: protocol '{name}' is of kind '{self.protocols[name].kind}'"
+                        )
+                if settings.primary not in kind.primaries:
+                    raise ValueError(f"{dataset}.{task}: primary is one of {', '.join(kind.primaries)}")
+                if unknown := sorted(set(settings.classes or ()) - set(task_classes(known, task))):
                     raise ValueError(f"{dataset}.{task} names an unknown class '{unknown[0]}'")
         return self
+
+
+def task_classes(dataset: Dataset, task: str) -> tuple[str, ...]:
+    """Return the names that the classes of a task on a dataset can have."""
+    source = KINDS[task].classes
+    return () if source is None else dataset.classes if source == "classes" else dataset.mask_classes
 
 
 def suite_names() -> list[str]:

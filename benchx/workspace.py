@@ -12,11 +12,12 @@ import numpy as np
 
 from benchx.datasets import find_root, get_dataset
 from benchx.datasets.benchx_lists import SPLITS_FOLDER, read_lists
+from benchx.datasets.regions import fingerprint
 from benchx.datasets.samples import Dataset, Samples
 from benchx.datasets.splits import Fold, make_folds, split_digest, units_in_two_parts
-from benchx.digests import digest_lines
+from benchx.digests import digest_file, digest_json, digest_lines
 from benchx.errors import DatasetError, UsageError
-from benchx.planning import Reading
+from benchx.planning import Cell, Reading
 from benchx.progress import Progress, Silent
 from benchx.results.store import Store
 
@@ -51,6 +52,26 @@ class OpenDataset:
         checksums = self.pixels.checksums
         rows = zip(names, clusters, texts, strict=True)
         return digest_lines(sorted(f"{name}\t{unit}\t{checksums[name]}\t{text}" for name, unit, text in rows))
+
+    def digest_for(self, task: str) -> str:
+        """sha256 of what a task reads: `digest`, and outlines or reports where the task needs them."""
+        if task == "segmentation":
+            return digest_lines([self.digest, self._outlines])
+        if task in ("retrieval", "report_generation"):
+            return digest_lines([self.digest, self._texts])
+        return self.digest
+
+    @cached_property
+    def _outlines(self) -> str:
+        named = self.samples.regions
+        names = [name for name in self.samples.table["sample"] if name in named]
+        return digest_lines(sorted(f"{name}\t{fingerprint(named[name], self.samples.root)}" for name in names))
+
+    @cached_property
+    def _texts(self) -> str:
+        found, table = self.samples.reports, self.samples.table
+        names = [name for name in table["sample"] if name in found]
+        return digest_lines(sorted(f"{name}\t{digest_json(vars(found[name]))}" for name in names))
 
 
 @dataclass(frozen=True)
@@ -226,12 +247,30 @@ class Workspace:
             self._weights[method] = Weights(card, path, weights_digest(card, path))
         return self._weights[method]
 
-    def load_encoder(self, method: str, size: int) -> Encoder:
-        """Load a method's pretrained encoder, strictly, anew at every call."""
+    def weights_digest(self, method: str, *, text: bool) -> str:
+        """sha256 of a method's checkpoint, and with `text` of the text tower's own file, where it has one.
+
+        Raises:
+            WeightsMissing: a file is not there.
+        """
+        weights = self.weights(method)
+        if not text or weights.card.text is None or weights.card.text.weights is None:
+            return weights.digest
+        from benchx.methods.weights import find_text_checkpoint
+
+        found = find_text_checkpoint(weights.card, None, self.weights_root)
+        return digest_lines([weights.digest, digest_file(found)])
+
+    def load_encoder(self, method: str, size: int, *, text: bool = False) -> Encoder:
+        """Load a method's pretrained encoder, strictly, anew at every call.
+
+        Args:
+            text: with its text tower, tokenizer and scorer, where it has them.
+        """
         from benchx.methods.loading import load
 
         weights = self.weights(method)
-        return load(weights.card, weights.path, device=self.device, image_size=size, text=False)
+        return load(weights.card, weights.path, device=self.device, image_size=size, text=text)
 
 
 def _items(samples: Samples) -> list[tuple[str, Path]]:
@@ -242,6 +281,11 @@ def _items(samples: Samples) -> list[tuple[str, Path]]:
 def _readable(samples: Samples, pixels: PixelStore) -> OpenDataset:
     keep = np.flatnonzero(~samples.table["sample"].isin(pixels.unreadable.keys()).to_numpy())
     return OpenDataset(samples.take(keep), pixels, dict(pixels.unreadable))
+
+
+def cell_input(cell: Cell, rule: InputRule, workspace: Workspace) -> InputSpec:
+    """Return the encoder input that a protocol's rule means for a cell; see `input_spec`."""
+    return input_spec(workspace.weights(cell.method).card, rule, cell.settings["short_side"])
 
 
 def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:

@@ -17,7 +17,7 @@ from benchx.planning import Cell, method_digest, plan
 from benchx.results.record import Provenance, Record
 from benchx.results.store import Store
 from benchx.suites import Suite, read_suite
-from benchx.tasks.classification import score
+from benchx.tasks.classification.scores import score
 
 WEIGHTS = digest_json("weights")
 Edit = Callable[[Cell, pd.DataFrame], pd.DataFrame]

@@ -66,7 +66,7 @@ def test_encoding_is_channels_last_and_halves_what_does_not_fit() -> None:
     tiny, images = Tiny(), torch.randn(8, 3, 32, 32)
     expected = tiny(images).detach()
     tiny.largest, tiny.seen = 3, []
-    pooled = make_encode(tiny, CPU)(images)
+    pooled = make_encode(tiny, CPU)(images)[0]
     torch.testing.assert_close(pooled, expected, rtol=1e-5, atol=1e-6)
     assert tiny.seen[0] == (8, True)
     assert max(size for size, _ in tiny.seen[-2:]) <= 3
@@ -76,8 +76,8 @@ def test_encoding_is_channels_last_and_halves_what_does_not_fit() -> None:
 def test_bf16_features_are_float32_and_close(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     tiny, images = Tiny(), torch.randn(4, 3, 32, 32)
-    exact = make_encode(tiny, CPU)(images)
-    rounded = make_encode(tiny, replace(CPU, precision="bf16"))(images)
+    exact = make_encode(tiny, CPU)(images)[0]
+    rounded = make_encode(tiny, replace(CPU, precision="bf16"))(images)[0]
     assert rounded.dtype == torch.float32
     assert not torch.equal(rounded, exact)
     torch.testing.assert_close(rounded, exact, rtol=0, atol=0.02)

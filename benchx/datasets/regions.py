@@ -7,12 +7,13 @@ image, or of a `frame` (height, width) that is stretched over it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from benchx.digests import digest_file, digest_lines
 from benchx.errors import DatasetError
 
 Frame = tuple[int, int]
@@ -97,6 +98,23 @@ class MaskFile:
 
 
 Region = Box | Ellipse | Polygon | Runs | MaskFile
+
+
+def fingerprint(regions: Sequence[Region], root: Path) -> str:
+    """Return a digest of what is outlined on an image, of mask files by their content.
+
+    Raises:
+        DatasetError: a mask file is not there.
+    """
+    said = []
+    for region in regions:
+        if not isinstance(region, MaskFile):
+            said.append(repr((type(region).__name__, *astuple(replace(region, where="")))))
+        elif not (root / region.path).is_file():
+            raise DatasetError(f"there is no mask {region.path}", f"it is not in {root}", "complete the download")
+        else:
+            said.append(f"{region.label} {digest_file(root / region.path)}")
+    return digest_lines(said)
 
 
 def fault(region: Region, height: int, width: int) -> str | None:

@@ -154,3 +154,38 @@ def _checked_names(classes: Sequence[str], columns: int) -> Sequence[str]:
     if len(classes) != columns or len(set(classes)) != columns:
         raise ValueError(f"{len(classes)} class names for {columns} columns, or a name twice")
     return classes
+
+
+def f1_at_zero(scores: np.ndarray, labels: np.ndarray) -> float | None:
+    """Return the F1 at a score above 0, the mean over the classes that have both values; None where none has.
+
+    A class with neither a positive nor a call has an F1 of 0 (scikit-learn's f1_score, zero_division=0).
+
+    Args:
+        scores: logits [N, C].
+        labels: [N, C] in {0, 1, NaN}; NaN is left out.
+    """
+    sums = calls_at_zero(scores, labels).sum(axis=0)
+    return float(macro_f1(sums)) if len(sums) else None
+
+
+def calls_at_zero(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return true positives, false positives and false negatives at a score above 0.
+
+    Returns:
+        float64 [N, 3 * C] of 0 and 1, three columns for each class that has both values.
+    """
+    kept = scorable(labels)
+    called, truth = scores[:, kept] > 0, labels[:, kept]
+    counts = [called & (truth == 1), called & (truth == 0), ~called & (truth == 1)]
+    return np.stack(counts, axis=2).reshape(len(scores), -1).astype(np.float64)
+
+
+def macro_f1(sums: np.ndarray) -> np.ndarray:
+    """Return the mean F1 of the classes from sums [..., 3 * C] of `calls_at_zero`, NaN where there is no class."""
+    true, false, missed = np.moveaxis(sums.reshape(*sums.shape[:-1], -1, 3), -1, 0)
+    counted = 2 * true + false + missed
+    if not counted.shape[-1]:
+        return np.full(counted.shape[:-1], np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(counted > 0, 2 * true / counted, 0.0).mean(axis=-1))

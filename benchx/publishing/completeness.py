@@ -8,10 +8,10 @@ from benchx.errors import NotApplicable
 from benchx.planning import Cell
 from benchx.publishing.manifest import MANIFEST
 from benchx.publishing.opening import Opened
-from benchx.publishing.rescoring import SCORERS
 from benchx.publishing.truth import Truth
 from benchx.publishing.verdict import Finding, Severity, counted
-from benchx.tasks import classification
+from benchx.tasks.classification import problem as classification
+from benchx.tasks.scoring import SCORERS
 
 
 def missing_cells(opened: Opened) -> list[Finding]:

@@ -22,7 +22,7 @@ class _Parts(BaseModel):
 
 
 class _Fold(BaseModel):
-    """What `benchx.tasks.classification.run` keeps of every fold; what a protocol adds is its own."""
+    """What `benchx.tasks.classification.problem.run` keeps of every fold; what a protocol adds is its own."""
 
     model_config = ConfigDict(strict=True, extra="allow")
 

@@ -12,9 +12,10 @@ from typing import Any
 import benchx
 from benchx.errors import BenchxError
 from benchx.methods.cards.schema import Card
-from benchx.planning import NUMERICS_VERSION, Cell, method_digest
+from benchx.planning import Cell, method_digest
 from benchx.publishing.verdict import shown
 from benchx.results.record import Record
+from benchx.tasks.kinds import KINDS
 
 CLOCK_TOLERANCE = timedelta(days=1)
 
@@ -57,7 +58,7 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
         found.append(
             "its key is not that of its cell, card, weights, dataset and split"
             f" (made by benchx {provenance.benchx}; this is {benchx.__version__}, where {cell.task} has numerics"
-            f" version {NUMERICS_VERSION[cell.task]})"
+            f" version {KINDS[cell.task].numerics})"
         )
     if of_method != provenance.method:
         found.append("the digest of its method is not that of its card and weights")

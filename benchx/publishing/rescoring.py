@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,7 @@ import pandas as pd
 from benchx.datasets.splits import CV5_FOLDS
 from benchx.planning import Cell
 from benchx.publishing.verdict import counted, shown
-from benchx.tasks import classification
-
-SCORERS: Mapping[str, Callable[[pd.DataFrame], dict[str, Any]]] = {"classification": classification.score}
-"""By task, what computes all its scores from predictions. The scores of other tasks are attested."""
+from benchx.tasks.scoring import SCORERS
 
 TOLERANCE = 1e-12
 """Between a recorded score and the one computed here: sums may be taken in another order on another machine."""

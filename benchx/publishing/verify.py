@@ -25,7 +25,7 @@ from benchx.publishing.duplicates import Scores, scores_of
 from benchx.publishing.opening import Opened, open_bundle
 from benchx.publishing.own_data import OwnData
 from benchx.publishing.records import identity_problems, value_problems
-from benchx.publishing.rescoring import SCORERS, attested_problems, score_problems, split_folds, table_problems
+from benchx.publishing.rescoring import attested_problems, score_problems, split_folds, table_problems
 from benchx.publishing.table_reader import TableReader
 from benchx.publishing.truth import compare
 from benchx.publishing.verdict import CellState, CellVerdict, Finding, Severity, Verdict, in_order
@@ -33,6 +33,7 @@ from benchx.resources import data_folder, environment_folder
 from benchx.results.record import Record
 from benchx.results.store import Store
 from benchx.suites import Suite
+from benchx.tasks.scoring import SCORERS
 from benchx.workspace import Workspace
 
 

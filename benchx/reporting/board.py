@@ -47,6 +47,7 @@ class Published:
     Attributes:
         value, std: in the metric's own unit, [0, 1] for areas; std over seeds, None where not published.
         source: where it stands.
+        note: what keeps it from being compared with its neighbours; empty where nothing is known.
     """
 
     method: str
@@ -54,6 +55,12 @@ class Published:
     value: float
     std: float | None
     source: str
+    note: str = ""
+
+    @property
+    def cited(self) -> str:
+        """Its source, with the note where there is one."""
+        return f"{self.source} ({self.note})" if self.note else self.source
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class Provenance(BaseModel):
     shared_units: int = 0
     preprocessing: Literal["card", "suite"] | None = None
     input: dict[str, Any] | None = None
-    precision: Literal["fp32", "bf16"] | None = None
+    precision: Literal["fp32", "bf16", "fp16"] | None = None
     compiled: bool = False
     benchx: str
     packages: dict[str, str]

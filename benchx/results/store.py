@@ -6,10 +6,10 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 from pydantic import ValidationError
@@ -20,7 +20,7 @@ from benchx.results.record import UNFINISHED, Record
 if TYPE_CHECKING:
     import pandas as pd
 
-RECORD, PREDICTIONS = "record.json", "predictions.parquet"
+RECORD, PREDICTIONS, TRIALS = "record.json", "predictions.parquet", "trials.jsonl"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Merged:
 class Store:
     """A directory of results.
 
-    `cells/<key>/` holds `record.json` and, for a finished cell, `predictions.parquet`;
+    `cells/<key>/` holds `record.json` and, for a finished cell, `predictions.parquet`, for one that searched
+    `trials.jsonl` and for one that wrote reports `reports.parquet`;
     `failures/<cell digest>/record.json` the last failure of a cell, until it succeeds; `cache/` decoded
     pixels and features, which can be made again; `work/` states of running cells.
     """
@@ -66,10 +67,10 @@ class Store:
     def predictions(self, key: str) -> pd.DataFrame:
         """Return the predictions of a finished cell: one row per test case.
 
-        Columns: `sample`, `cluster` (the patient where known), `fold`, and per class `score:NAME`
-        (logit) and `label:NAME` (1, 0, or NaN where the label is unknown). Where the dataset knows them also
-        `group:sex`, `group:age` (a band of years) and `group:view`, null where a case's is unknown; results of
-        earlier versions have none.
+        Columns: `sample`, `cluster` (the patient where known), `fold`, and those of the task, see its `scores`: of a
+        classification per class `score:NAME` (logit) and `label:NAME` (1, 0, or NaN where the label is unknown).
+        Where the dataset knows them also `group:sex`, `group:age` (a band of years) and `group:view`, null where a
+        case's is unknown; results of earlier versions have none.
 
         Raises:
             StoreError: the file is missing or truncated.
@@ -86,8 +87,19 @@ class Store:
                 f"remove the folder {path.parent} and run the suite again",
             ) from error
 
-    def put(self, record: Record, predictions: pd.DataFrame | None = None) -> None:
+    def put(
+        self,
+        record: Record,
+        predictions: pd.DataFrame | None = None,
+        *,
+        private: Mapping[str, pd.DataFrame] | None = None,
+        trials: Sequence[dict[str, Any]] = (),
+    ) -> None:
         """Write a result whole or not at all; success removes the cell's earlier failure.
+
+        Args:
+            private: tables that are never bundled unasked, by name.
+            trials: of the cell's search, JSON-able.
 
         Raises:
             StoreError: the disk is full or the folder cannot be written; nothing is left behind.
@@ -99,6 +111,11 @@ class Store:
             draft.mkdir(parents=True)
             if predictions is not None:
                 predictions.to_parquet(draft / PREDICTIONS, index=False)
+            for name, table in (private or {}).items():
+                table.to_parquet(draft / f"{name}.parquet", index=False)
+            if trials:
+                lines = [json.dumps(trial, allow_nan=False) for trial in trials]
+                (draft / TRIALS).write_text("\n".join(lines) + "\n", encoding="utf-8")
             text = json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False)
             (draft / RECORD).write_text(text + "\n", encoding="utf-8")
             for file in draft.iterdir():
@@ -151,8 +168,34 @@ class Store:
                 )
         new = [record for record in theirs if not self._knows(record)]
         for record in new:
-            self.put(record, other.predictions(record.key) if record.state == "done" else None)
+            if record.state == "done":
+                self.put(record, other.predictions(record.key), **other._beside(record.key))
+            else:
+                self.put(record)
         return Merged(len(new), len(theirs) - len(new))
+
+    def trials(self, key: str) -> list[dict[str, Any]]:
+        """Return the trials of a finished cell's search, in the order they were declared; empty where none was made.
+
+        Raises:
+            StoreError: the file cannot be read.
+        """
+        path = self.cells / key / TRIALS
+        if not path.is_file():
+            return []
+        try:
+            return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{path} cannot be read", str(error), "remove the folder and run the suite again"
+            ) from error
+
+    def _beside(self, key: str) -> dict[str, Any]:
+        """Return what lies beside a result's predictions, as `put` takes it."""
+        import pandas as pd
+
+        tables = [path for path in sorted((self.cells / key).glob("*.parquet")) if path.name != PREDICTIONS]
+        return {"private": {path.stem: pd.read_parquet(path) for path in tables}, "trials": self.trials(key)}
 
     def _knows(self, record: Record) -> bool:
         if record.state not in UNFINISHED:

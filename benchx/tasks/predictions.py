@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,19 @@ class Outcome:
     """The result of a task on one cell.
 
     Attributes:
-        predictions: one row per test case: `classification_table`, and `benchx.tasks.subgroups.group_columns`.
+        predictions: one row per test case, see the task's `scores`: `sample`, `cluster` and `fold`, the columns that
+            suffice for its scores, and those of `benchx.tasks.subgroups.group_columns`.
+        scores: of the predictions, JSON-able; `n` is the number of test cases.
         details: JSON-able choices, counts and warnings for the record.
+        private: tables that stay in the user's own store, by file name without suffix: generated reports.
+        trials: of a search, JSON-able, one each, in the order they were declared.
     """
 
     predictions: pd.DataFrame
+    scores: dict[str, Any]
     details: dict[str, Any]
+    private: dict[str, pd.DataFrame] = field(default_factory=dict)
+    trials: tuple[dict[str, Any], ...] = ()
 
 
 def classification_table(

@@ -6,48 +6,84 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.nn.utils import skip_init
 
-from benchx.protocols import Precision
-from benchx.training.precision import autocast, resolve_precision
+from benchx.protocols import Head, Precision
+from benchx.training.learner import Learner
+from benchx.training.optimizers import parameter_groups
+from benchx.training.precision import autocast
+from benchx.training.recipe import Batch, Recipe
+
+PLAIN = Head()
+"""A linear layer alone."""
 
 
-class Classifier(nn.Module):
-    """An encoder and a linear head, on a device and in channels-last layout.
+class Classifier(Learner):
+    """An encoder and a head, on a device and in channels-last layout.
 
     Args:
         encoder: maps images [B, channels, H, W] to pooled features [B, dim]; has the attribute `dim`.
         classes: C.
-        seed: of the head's weights, normal with deviation 0.02, cut at 2; its biases are 0.
+        seed: of the head's weights, normal, cut at 2 (absolute).
         device: where.
         precision: of the forward pass; parameters and logits are float32 always.
+        head: its form.
     """
 
-    def __init__(self, encoder: nn.Module, classes: int, seed: int, device: str, precision: Precision) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.head = skip_init(nn.Linear, cast(int, encoder.dim), classes)
-        nn.init.trunc_normal_(self.head.weight, std=0.02, generator=torch.Generator().manual_seed(seed))
-        nn.init.zeros_(self.head.bias)
-        self.device, self.precision = device, resolve_precision(device, precision)
+    def __init__(
+        self,
+        encoder: nn.Module,
+        classes: int,
+        seed: int,
+        device: str,
+        precision: Precision,
+        head: Head = PLAIN,
+    ) -> None:
+        super().__init__(device, precision)
+        self.encoder, self.form = encoder, head
+        dim = cast(int, encoder.dim)
+        outputs = 2 if head.loss == "softmax" else classes
+        if head.loss == "softmax" and classes != 1:
+            raise ValueError(f"a softmax head tells absent from present of one class, not {classes}")
+        generator = torch.Generator().manual_seed(seed)
+        linear = skip_init(nn.Linear, dim, outputs)
+        if head.weight_std is None:
+            bound = dim**-0.5
+            nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
+        else:
+            nn.init.trunc_normal_(linear.weight, std=head.weight_std, generator=generator)
+            nn.init.zeros_(linear.bias)
+        self.head = nn.Sequential(nn.LayerNorm(dim, eps=1e-6), linear) if head.layer_norm else linear
         self.requires_grad_(True).to(device).to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return float32 logits [B, C]."""
+        """Return float32 logits [B, C]; of a softmax head the log-odds of `present`."""
+        outputs = self._outputs(images)
+        return outputs[:, 1:] - outputs[:, :1] if self.form.loss == "softmax" else outputs
+
+    def groups(self, recipe: Recipe) -> list[dict[str, Any]]:
+        """Return encoder and head with their own rates."""
+        return parameter_groups([(self.encoder, recipe.lr), (self.head, recipe.head_lr)], recipe)
+
+    def loss_sum(self, batch: Batch) -> Tensor:
+        """Return the cross-entropy summed over the labels that are not NaN."""
+        images, labels = batch
+        outputs = self._outputs(images)
+        if self.form.loss == "softmax":
+            known = ~labels[:, 0].isnan()
+            return cross_entropy(outputs[known], labels[known, 0].long(), reduction="sum")
+        return masked_loss_sum(outputs, labels)
+
+    def count(self, batch: Batch) -> Tensor:
+        """Return how many labels are not NaN."""
+        return (~batch[1].isnan()).sum()
+
+    def _outputs(self, images: Tensor) -> Tensor:
         with autocast(self.device, self.precision):
-            logits = self.head(self.encoder(images.contiguous(memory_format=torch.channels_last)))
-        return logits.float()
-
-
-def parameter_groups(model: Classifier, lr: float, head_lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Group parameters for AdamW; vectors (biases, norms) are not decayed. `base_lr` keeps the peak rate."""
-    groups = []
-    for part, rate in ((model.encoder, lr), (model.head, head_lr)):
-        for vectors, decay in ((False, weight_decay), (True, 0.0)):
-            chosen = [weight for weight in part.parameters() if (weight.ndim <= 1) == vectors]
-            groups.append({"params": chosen, "lr": rate, "base_lr": rate, "weight_decay": decay})
-    return groups
+            outputs = self.head(self.encoder(images.contiguous(memory_format=torch.channels_last)))
+        return outputs.float()
 
 
 def masked_loss_sum(logits: Tensor, labels: Tensor) -> Tensor:

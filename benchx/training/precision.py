@@ -10,11 +10,13 @@ import torch
 from benchx.errors import UsageError
 from benchx.protocols import Precision
 
+Resolved = Literal["fp32", "bf16", "fp16"]
 
-def resolve_precision(device: str, precision: Precision) -> Literal["fp32", "bf16"]:
+
+def resolve_precision(device: str, precision: Precision) -> Resolved:
     """Return the precision that will be used, by the name under which a record shows it.
 
-    `auto` is bf16 on a CUDA device that has it and fp32 elsewhere.
+    `auto` is bf16 on a CUDA device that has it and fp32 elsewhere; `fp16` is fp32 where there is no CUDA device.
 
     Raises:
         UsageError: bf16 was asked for on a device without it.
@@ -22,6 +24,8 @@ def resolve_precision(device: str, precision: Precision) -> Literal["fp32", "bf1
     if precision == "fp32":
         return "fp32"
     on_cuda = torch.device(device).type == "cuda"
+    if precision == "fp16":
+        return "fp16" if on_cuda else "fp32"
     if precision == "auto":
         return "bf16" if on_cuda and has_bf16(device) else "fp32"
     if not has_bf16(device):
@@ -47,5 +51,6 @@ def autocast(device: str, precision: Precision) -> torch.autocast:
     Raises:
         UsageError: as `resolve_precision`.
     """
-    enabled = resolve_precision(device, precision) == "bf16"
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+    resolved = resolve_precision(device, precision)
+    kind = torch.float16 if resolved == "fp16" else torch.bfloat16
+    return torch.autocast(torch.device(device).type, kind, enabled=resolved != "fp32")

@@ -1,31 +1,25 @@
-"""What a fine-tuning run is given: its recipe and its labelled images."""
+"""What a training run is given: its recipe and its cases."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from torch import Tensor
 
-from benchx.protocols import Precision
+from benchx.protocols import Optimizer, Precision, Schedule, Training
+
+Batch = tuple[Tensor, ...]
+"""Tensors of the same cases along their first axis, on the training device: inputs, then targets."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train.
+    """How to train; see `benchx.protocols.Training` for what the fields mean.
 
     Attributes:
-        epochs: passes over the training cases, at most.
-        batch_size: images per optimiser step.
-        lr: peak learning rate of the encoder.
-        head_lr: peak learning rate of the head.
-        weight_decay: decoupled, on weight matrices and kernels only.
-        warmup_fraction: share of all steps before the peak.
-        clip_norm: limit of the gradient's norm.
-        patience: epochs without a strictly better validation score after which training stops.
-        precision: see `benchx.training.precision`.
-        micro_batch: images per forward pass at the start; None = the batch.
+        micro_batch: cases per forward pass at the start; None = the batch.
     """
 
     epochs: int
@@ -34,10 +28,39 @@ class Recipe:
     head_lr: float
     weight_decay: float
     warmup_fraction: float
-    clip_norm: float
+    clip_norm: float | None
     patience: int
     precision: Precision
     micro_batch: int | None
+    optimizer: Optimizer = "adamw"
+    momentum: float = 0.9
+    amsgrad: bool = False
+    decay_vectors: bool = False
+    schedule: Schedule = "cosine"
+    warmup_steps: int | None = None
+    total_steps: int | None = None
+    steps_per_epoch: int | None = None
+    first_evaluation: int = 1
+    evaluate_every: int = 1
+
+
+def recipe_of(protocol: Training) -> Recipe:
+    """Return how a protocol trains."""
+    named = {field.name for field in fields(Recipe)} - {"micro_batch"}
+    return Recipe(**{name: getattr(protocol, name) for name in named}, micro_batch=None)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The cases of a training.
+
+    Attributes:
+        size: N.
+        batch: maps case numbers and a generator (augment) to their batch.
+    """
+
+    size: int
+    batch: Callable[[np.ndarray, np.random.Generator], Batch]
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from benchx.publishing.manifest import Manifest
 from benchx.publishing.opening import open_bundle
 from benchx.publishing.tables import read_table
 from benchx.publishing.verify import verify
-from benchx.tasks import classification
+from benchx.tasks.classification import problem as classification
 
 CLASSES = ("Effusion", "Cardiomegaly", "Mass")
 

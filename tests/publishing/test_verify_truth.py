@@ -14,7 +14,7 @@ from benchx.publishing.bundle import make_bundle, write_bundle
 from benchx.publishing.verify import verify
 from benchx.results.store import Store
 from benchx.suites import read_suite
-from benchx.tasks import classification
+from benchx.tasks.classification import problem as classification
 
 
 def test_credentialed_scores_are_attested_without_the_data_and_rescored_with_it(private_bundle, data):

@@ -17,8 +17,8 @@ from benchx.errors import BenchxError
 from benchx.metrics.classification import macro_auroc
 from benchx.training import precision
 from benchx.training.batches import batches
-from benchx.training.epochs import Diverged
 from benchx.training.finetune import Data, Finetuned, Recipe, finetune, predict
+from benchx.training.loop import Diverged
 
 NAN = float("nan")
 RECIPE = Recipe(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from benchx.protocols import Strict
+from benchx.strict import Strict
 
 Part = Literal["train", "val", "test"]
 

@@ -10,10 +10,10 @@ from benchx.errors import UsageError
 from benchx.reporting.board import Origin, Published
 from benchx.resources import resource_dir
 
-COLUMNS = ("source", "origin", "dataset", "task", "adaptation", "fraction", "metric", "method", "value", "std")
+COLUMNS = ("source", "origin", "dataset", "task", "adaptation", "fraction", "metric", "method", "value", "std", "note")
 """Columns of a file in `leaderboards/published`: `origin` is `paper` or `authors-code`; `adaptation` the kind of
-protocol, `frozen` or `finetune`; `value` and `std` are in the metric's own unit, `std` over seeds and empty where none
-is published; `method` is a card's name where there is one."""
+protocol, as a suite file names it; `value` and `std` are in the metric's own unit, `std` over seeds and empty where
+none is published; `method` is a card's name where there is one; `note` says what keeps a score from being compared."""
 
 _ORIGINS: dict[str, Origin] = {"paper": "paper", "authors-code": "authors-code"}
 
@@ -46,9 +46,12 @@ def read_published(path: Path) -> tuple[tuple[Place, Published], ...]:
     found = []
     for row in reader:
         try:
+            if None in row or None in row.values():
+                raise ValueError(f"it must have {len(COLUMNS)} values")
             place = (row["dataset"], row["task"], row["adaptation"], float(row["fraction"]), row["metric"])
             std = float(row["std"]) if row["std"] else None
-            score = Published(row["method"], _ORIGINS[row["origin"]], float(row["value"]), std, row["source"])
+            origin = _ORIGINS[row["origin"]]
+            score = Published(row["method"], origin, float(row["value"]), std, row["source"], row["note"])
         except (KeyError, ValueError) as error:
             raise _unreadable(path, f"{dict(row)}: {error}") from error
         found.append((place, score))

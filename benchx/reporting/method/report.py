@@ -117,7 +117,7 @@ def _scores(board: Board, method: str) -> Iterator[Section]:
              estimate_text(one.row.score))
             for one, origin in zip(published, origins, strict=True)
         )  # fmt: skip
-        sources = dict.fromkeys(by.source for origin in origins for by in origin if by is not None)
+        sources = dict.fromkeys(by.cited for origin in origins for by in origin if by is not None)
         yield Section(
             "Published figures beside ours",
             (f"Published scores were not run here, nor tested. Sources: {'; '.join(sources)}.",),

@@ -49,7 +49,7 @@ _FIELDS = (
     "planned_draws", "drawn", "next_draw_half_width", "letters", "tied_with_best", "rank_low", "rank_high", "p_best",
     "difference_to_best", "difference_low", "difference_high", "difference_p_adjusted", "contaminated", "certificate",
     "discriminability", "detectable", "reliability", "unit", "units", "cases", "excluded", "shared_units", "redrawn",
-    "untrained", "unreadable", "wall_seconds", "peak_memory_bytes", "absent", "published_std", "source",
+    "untrained", "unreadable", "wall_seconds", "peak_memory_bytes", "absent", "published_std", "source", "note",
 )  # fmt: skip
 
 
@@ -123,6 +123,7 @@ def _published(row: Published) -> dict[str, Any]:
         "score": row.value,
         "published_std": row.std,
         "source": row.source,
+        "note": row.note,
     }
 
 

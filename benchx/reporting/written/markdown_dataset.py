@@ -151,7 +151,7 @@ def _remarks_on(column: Column) -> list[str]:
         lines.append(f"{replicates} lacked a value of a class and {were} drawn again")
     lines += [f"{escape(method)}: no result ({escape(why)})" for method, why in column.absent.items()]
     lines += [
-        f"published, not run here: {escape(one.method)} ({ORIGINS[one.origin]}) is from {escape(one.source)}"
+        f"published, not run here: {escape(one.method)} ({ORIGINS[one.origin]}) is from {escape(one.cited)}"
         for one in column.published
     ]
     return lines

@@ -120,7 +120,7 @@ def _column(column: Column, tables: _Tables, detailed: bool) -> dict[str, Any]:
             str(tables.methods[method]): reason for method, reason in column.absent.items() if method in tables.methods
         },
         "published": [
-            [tables.published[p.method, p.origin], _fine(p.value), _fine(p.std), tables.strings(p.source)]
+            [tables.published[p.method, p.origin], _fine(p.value), _fine(p.std), tables.strings(p.cited)]
             for p in column.published
         ],
     }

@@ -20,18 +20,30 @@ def test_benchx_published_nih_at_one_percent_best_first():
 
 def test_an_empty_std_is_unknown(tmp_path):
     path = tmp_path / "one.csv"
-    path.write_text(f"# comment\n{HEADER}\nA paper,authors-code,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,\n")
+    path.write_text(f"# comment\n{HEADER}\nA paper,authors-code,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,,\n")
     ((place, score),) = read_published(path)
     assert place == ("nih", "classification", "frozen", 0.1, "macro_auroc")
     assert (score.origin, score.std) == ("authors-code", None)
+    assert (score.note, score.cited) == ("", "A paper")
+
+
+def test_a_note_stands_beside_the_source(tmp_path):
+    path = tmp_path / "one.csv"
+    path.write_text(
+        f'{HEADER}\np,paper,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,,"other split, fewer cases"\n'
+    )
+    ((_, score),) = read_published(path)
+    assert score.cited == "p (other split, fewer cases)"
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "p,rumour,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,",
-        "p,paper,nih,classification,frozen,0.1,macro_auroc,mrm,eighty,",
-        "p,paper,nih,classification,frozen,,macro_auroc,mrm,0.8,",
+        "p,rumour,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,,",
+        "p,paper,nih,classification,frozen,0.1,macro_auroc,mrm,eighty,,",
+        "p,paper,nih,classification,frozen,,macro_auroc,mrm,0.8,,",
+        "p,paper,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,",
+        "p,paper,nih,classification,frozen,0.1,macro_auroc,mrm,0.8,,other split, fewer cases",
     ],
 )
 def test_a_line_that_does_not_read_is_named(tmp_path, line):

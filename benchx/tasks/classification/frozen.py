@@ -7,7 +7,7 @@ import numpy as np
 from benchx.digests import fraction_of_hash
 from benchx.metrics.classification import macro_auroc, scorable
 from benchx.protocols import Frozen
-from benchx.tasks.classification import Draw, Fit, Fitted, Held, Problem
+from benchx.tasks.classification.problem import Draw, Fit, Fitted, Held, Problem
 from benchx.training.logistic import fit, predict
 
 Curve = list[float | None]

@@ -15,8 +15,8 @@ from benchx.digests import fraction_of_hash
 from benchx.errors import NotApplicable
 from benchx.planning import Cell
 from benchx.protocols import Frozen
-from benchx.tasks import classification
-from benchx.tasks.frozen import frozen_fit
+from benchx.tasks.classification import problem as classification
+from benchx.tasks.classification.frozen import frozen_fit
 
 CLASSES = ("Mass", "Edema", "Hernia")
 PROTOCOL = Frozen.model_validate(

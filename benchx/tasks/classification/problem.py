@@ -13,10 +13,11 @@ from benchx.datasets.fractions import draw_fraction
 from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
-from benchx.metrics.classification import classification_scores, scorable
+from benchx.metrics.classification import scorable
 from benchx.planning import Cell
+from benchx.tasks.classification.scores import score
 from benchx.tasks.operating_points import held_out_thresholds
-from benchx.tasks.predictions import Outcome, classification_table, scores_and_labels
+from benchx.tasks.predictions import Outcome, classification_table
 from benchx.tasks.subgroups import group_columns
 
 
@@ -68,11 +69,13 @@ class Fitted:
         test: logits [n_test, C].
         held: of the model that was chosen, or with its settings; None where no case was held out.
         chosen: JSON-able choices for the record.
+        trials: of the search on this fold.
     """
 
     test: np.ndarray
     held: Held | None
     chosen: dict[str, Any]
+    trials: tuple[dict[str, Any], ...] = ()
 
 
 Fit = Callable[[Problem, Draw], Fitted]
@@ -119,12 +122,13 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
         The predictions, with the subgroups that the samples know; as details, per fold, what was counted
         and chosen, and `thresholds` (see `benchx.tasks.operating_points`), empty where no case was held out.
     """
-    logits, folds = [], []
+    logits, folds, trials = [], [], []
     for draw in problem.draws:
         fitted = fit(problem, draw)
         untrained = ~scorable(problem.labels[draw.train])
         fitted.test[:, untrained] = np.nan
         logits.append(fitted.test)
+        trials += [{"fold": draw.number} | trial for trial in fitted.trials]
         thresholds = _thresholds(problem, fitted.held, untrained)
         folds.append(_describe(problem, draw, untrained) | fitted.chosen | {"thresholds": thresholds})
         advance(draw.number + 1, len(problem.draws))
@@ -146,15 +150,7 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
     ]
     tested = np.concatenate([draw.test for draw in problem.draws])
     predictions = pd.concat(tables, ignore_index=True).assign(**group_columns(problem.samples.table.iloc[tested]))
-    return Outcome(predictions, {"folds": folds})
-
-
-def score(predictions: pd.DataFrame) -> dict[str, Any]:
-    """Score a prediction table: macro AUROC and AUPRC, per class, and the classes left out with reasons.
-
-    Folds are pooled: the cases of all test parts are ranked together by their logits.
-    """
-    return classification_scores(*scores_and_labels(predictions))
+    return Outcome(predictions, score(predictions), {"folds": folds}, trials=tuple(trials))
 
 
 def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: Fold) -> Draw:

@@ -14,9 +14,9 @@ from benchx.datasets.samples import COLUMNS, Samples
 from benchx.images.spec import InputSpec
 from benchx.planning import Cell
 from benchx.protocols import Finetune
-from benchx.tasks import classification
-from benchx.tasks.classification import Draw, Problem
-from benchx.tasks.finetuned import finetuned_fit
+from benchx.tasks.classification import problem as classification
+from benchx.tasks.classification.finetuned import finetuned_fit
+from benchx.tasks.classification.problem import Draw, Problem
 
 PROTOCOL = Finetune.model_validate(
     {

@@ -1,0 +1,1 @@
+"""Classification: a cell posed as a problem, and the protocols that solve it."""

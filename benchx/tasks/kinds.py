@@ -1,0 +1,43 @@
+"""The tasks by name: by which metrics boards may rank them, and what a cell of theirs is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What suites and plans need to know of a task.
+
+    Attributes:
+        numerics: raised by hand when the task's numbers may change; part of every key.
+        primaries: the metrics that a board may rank by, all in [0, 1], higher is better.
+        protocols: the kinds of protocols that serve it.
+        classes: what of a dataset its classes are named by; None where it has none.
+        trained: whether its protocols learn from labels, so that there are fractions and seeds.
+    """
+
+    numerics: int
+    primaries: tuple[str, ...]
+    protocols: tuple[str, ...]
+    classes: Literal["classes", "mask_classes"] | None
+    trained: bool
+
+
+KINDS = {
+    "classification": Kind(2, ("macro_auroc", "f1"), ("frozen", "finetune"), "classes", trained=True),
+    "segmentation": Kind(1, ("dice", "mdice"), ("segment",), "mask_classes", trained=True),
+    "retrieval": Kind(
+        1,
+        (
+            *(f"{way}_recall_at_{k}" for way in ("i2t", "t2i") for k in (1, 5, 10)),
+            *(f"i2t_class_{what}_at_{k}" for what in ("hit", "precision") for k in (1, 5, 10)),
+        ),
+        ("retrieve",),
+        "classes",
+        trained=False,
+    ),
+    "report_generation": Kind(1, ("bleu_4", "radgraph_f1", "rouge_l"), ("generate",), None, trained=True),
+    "zero_shot": Kind(1, ("macro_auroc",), ("zero-shot",), "classes", trained=False),
+}

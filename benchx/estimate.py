@@ -57,6 +57,7 @@ class Plan:
             {
                 "method": one.cell.method,
                 "dataset": one.cell.dataset,
+                "task": one.cell.task,
                 "protocol": one.cell.protocol,
                 "fraction": one.cell.fraction,
                 "seed": "-" if one.cell.seed is None else str(one.cell.seed),

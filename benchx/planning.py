@@ -155,7 +155,7 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
         "protocol": recipe.model_dump(mode="json"),
         "classes": list(wanted.classes or task_classes(suite.dataset(dataset), task)),
         "uncertain": entry.uncertain,
-        "short_side": suite.short_side,
+        "short_side": entry.short_side or suite.short_side,
     }
     fractions = (wanted.fractions or suite.fractions) if kind.trained else (1.0,)
     fixed = entry.split == "benchx-2024"

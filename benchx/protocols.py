@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
 
 from benchx.images.spec import Augmentation, InputSpec, Interpolation, Resize
+from benchx.prompts.schema import PromptSet
 from benchx.strict import Strict
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["cosine", "cosine-unclamped", "polynomial", "plateau"]
+
+
+Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
 class CardInput(Strict):
@@ -30,7 +35,8 @@ class SuiteInput(Strict):
 
     Attributes:
         size, resize, resize_to, interpolation: see `benchx.images.spec.InputSpec`.
-        mean, std: of the image scaled to [0, 1], for all channels.
+        mean, std: of the image scaled to [0, 1], for all channels or one per channel; an encoder of one channel gets
+            the mean of three.
     """
 
     preprocessing: Literal["suite"]
@@ -38,8 +44,8 @@ class SuiteInput(Strict):
     resize: Resize
     resize_to: int | None = None
     interpolation: Interpolation
-    mean: FiniteFloat
-    std: FiniteFloat = Field(gt=0)
+    mean: FiniteFloat | tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+    std: Positive | tuple[Positive, Positive, Positive]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -53,10 +59,16 @@ class SuiteInput(Strict):
             resize=self.resize,
             resize_to=self.resize_to,
             interpolation=self.interpolation,
-            mean=(self.mean,),
-            std=(self.std,),
+            mean=_per_channel(self.mean, channels),
+            std=_per_channel(self.std, channels),
             channels=channels,
         )
+
+
+def _per_channel(value: float | tuple[float, float, float], channels: int) -> tuple[float, ...]:
+    if not isinstance(value, tuple):
+        return (value,)
+    return value if channels == 3 else (fmean(value),)
 
 
 InputRule = Annotated[CardInput | SuiteInput, Field(discriminator="preprocessing")]
@@ -163,7 +175,8 @@ class Head(Strict):
 
     Attributes:
         layer_norm: a LayerNorm (eps 1e-6) before the linear layer.
-        weight_std: of the linear layer's weights at the start, normal, biases 0; null = torch's own initialisation.
+        weight_std: of the linear layer's weights at the start, normal; null = torch's own initialisation, which its
+            biases have in any case.
         loss: `sigmoid` = one binary cross-entropy per class; `softmax` = absent against present, of one class.
     """
 
@@ -264,7 +277,7 @@ class ZeroShot(Extraction):
     """
 
     kind: Literal["zero-shot"]
-    prompts: dict[str, Any]
+    prompts: PromptSet
     scoring: Literal["common", "official"] = "common"
     statistics: Literal["validation", "test"] = "validation"
     grounding: bool = False
@@ -276,6 +289,8 @@ class Generate(Training):
     Attributes:
         encoder: as in `Segment`.
         decoder: `r2gen` (Chen et al. 2020) or a plain `transformer`.
+        crop_from: pixels; training images are resized to squares of this side, of which a random part of the input's
+            size is taken; null = no crops.
         views: images of a study that are looked at, at most.
         text: the sections that make up a report, joined in this order.
         cleaning: how a text becomes words: R2Gen's rules for IU X-Ray or for MIMIC-CXR.
@@ -291,6 +306,7 @@ class Generate(Training):
     input: InputRule
     encoder: Literal["frozen", "trained"]
     decoder: Literal["r2gen", "transformer"]
+    crop_from: int | None = None
     views: int = Field(ge=1, le=2)
     text: tuple[Literal["findings", "impression"], ...] = Field(min_length=1)
     cleaning: Literal["iu-xray", "mimic-cxr"]

@@ -43,6 +43,7 @@ def request(
     """Plan the cells of a run.
 
     Args:
+        methods: empty = those of the suite.
         shard: (i, n): the i-th of n parts, 1-based. A frozen protocol's cells of one method and dataset stay
             together, since they share their features.
 
@@ -51,9 +52,14 @@ def request(
     """
     from benchx.methods.cards.reading import read_card
 
-    if not methods:
-        raise UsageError("no method was named", "a run is of one method or more", "give --method NAME")
     resolved = read_suite(suite)
+    named, methods = bool(methods), methods or resolved.methods
+    if not methods:
+        raise UsageError(
+            "no method was named",
+            f"a run is of one method or more, and suite '{resolved.name}' names none",
+            "give --method NAME",
+        )
     cards: dict[str, Card] = {}
     for method in dict.fromkeys(methods):
         card = read_card(method)
@@ -69,11 +75,18 @@ def request(
         fractions=fractions,
         seeds=seeds,
     )
+    if not named:
+        cells = [cell for cell in cells if _meant(resolved, cell)]
     return Request(resolved, tuple(_shard(cells, *shard)), cards, tuple(datasets))
 
 
+def _meant(suite: Suite, cell: Cell) -> bool:
+    meant = suite.datasets[cell.dataset].tasks[cell.task].methods
+    return meant is None or cell.method in meant
+
+
 def check_names(asked: Request, workspace: Workspace) -> None:
-    """Raise for what was named and is missing or does not belong or fit, and where nothing at all can run."""
+    """Raise for what was named and does not belong or fit."""
     for kind, given, known in (
         ("--checkpoint", workspace.checkpoints, set(asked.cards)),
         ("--root", workspace.roots, set(asked.suite.datasets)),
@@ -87,6 +100,10 @@ def check_names(asked: Request, workspace: Workspace) -> None:
     for cell in asked.cells:
         rule = read_protocol(cell.settings["protocol"]).input
         input_spec(asked.cards[cell.method], rule, cell.settings["short_side"])
+
+
+def check_there(asked: Request, workspace: Workspace) -> None:
+    """Raise for a dataset that was named and is missing, and where nothing at all can run."""
     readings = sorted({cell.reading for cell in asked.cells}, key=lambda reading: reading.dataset)
     for reading in readings:
         if reading.dataset in asked.named_datasets:

@@ -13,7 +13,7 @@ from benchx.datasets.benchx_lists import SPLITS_FOLDER
 from benchx.datasets.samples import Samples
 from benchx.errors import BenchxError, UsageError
 from benchx.progress import Progress, Silent
-from benchx.request import Request, check_names, request
+from benchx.request import Request, check_names, check_there, request
 from benchx.resources import data_folder, environment_folder
 from benchx.results.store import Store
 from benchx.workspace import Workspace
@@ -195,6 +195,7 @@ def run_request(asked: Request, workspace: Workspace, *, retry_failed: bool, rec
     """Run the planned cells; see `run`."""
     from benchx.engines.local import run_cells
 
+    check_there(asked, workspace)
     finished = []
     for one in run_cells(asked.cells, workspace, retry_failed=retry_failed, recompute=recompute):
         finished.append(one)

@@ -28,12 +28,14 @@ class TaskPlan(Strict):
         primary: the metric that boards rank by.
         classes: the classes to train and score (of segmentation, what is outlined); null = all of the dataset.
         fractions: label fractions of this task; null = the suite's.
+        methods: of the suite's methods those that are meant for this task; null = all.
     """
 
     protocols: tuple[str, ...] = Field(min_length=1)
     primary: str
     classes: tuple[str, ...] | None = None
     fractions: tuple[Fraction, ...] | None = Field(default=None, min_length=1)
+    methods: tuple[str, ...] | None = None
 
 
 class DatasetPlan(Strict):
@@ -42,12 +44,14 @@ class DatasetPlan(Strict):
     Attributes:
         file: a description of a user's own dataset; in a suite file, relative to it.
         uncertain: what labels that their source calls uncertain count as.
+        short_side: of this dataset's cached images, see `Suite`; null = the suite's.
     """
 
     split: SplitKind
     tasks: dict[str, TaskPlan]
     file: str | None = None
     uncertain: Uncertain = "unknown"
+    short_side: int | None = Field(default=None, ge=32)
 
 
 class Suite(Strict):
@@ -58,6 +62,7 @@ class Suite(Strict):
         fractions: label fractions, shares of the training patients.
         cut_validation: whether a fraction also cuts the validation set.
         seeds: draws of subset, order and augmentation.
+        methods: those that are meant where a run names none.
     """
 
     name: str
@@ -69,6 +74,7 @@ class Suite(Strict):
     seeds: tuple[int, ...] = Field(min_length=1)
     datasets: dict[str, DatasetPlan] = Field(min_length=1)
     protocols: dict[str, Protocol] = Field(min_length=1)
+    methods: tuple[str, ...] = ()
 
     @field_validator("fractions", "seeds")
     @classmethod
@@ -132,7 +138,7 @@ def read_suite(name: str) -> Suite:
     """Read a suite by name, or from a file.
 
     A file may say `extends: NAME`: it then holds only what differs, mappings are merged key by key, and
-    a key set to null is removed.
+    a key set to null is removed. With `only: [DATASET, ...]` the other datasets of what it extends are removed.
 
     Raises:
         UsageError: no such suite (the nearest name is suggested), or the file does not fit the schema.
@@ -177,7 +183,19 @@ def _resolve(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         return raw
     beside = path.parent / str(base)
     parent = beside if beside.suffix in (".yaml", ".yml") and beside.is_file() else _find(str(base))
-    return _merge(_resolve(parent, (*seen, path.resolve())), raw)
+    extended = _resolve(parent, (*seen, path.resolve()))
+    if (only := raw.pop("only", None)) is not None:
+        extended["datasets"] = _kept(extended.get("datasets") or {}, only, path)
+    return _merge(extended, raw)
+
+
+def _kept(datasets: dict[str, Any], only: Any, path: Path) -> dict[str, Any]:
+    if not isinstance(only, list):
+        raise UsageError(f"{path}: only is no list", "it names the datasets that are kept", "write only: [nih]")
+    for name in only:
+        if name not in datasets:
+            raise unknown_name("dataset in what is extended:", str(name), datasets)
+    return {name: datasets[name] for name in only}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

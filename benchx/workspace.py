@@ -248,18 +248,20 @@ class Workspace:
         return self._weights[method]
 
     def weights_digest(self, method: str, *, text: bool) -> str:
-        """sha256 of a method's checkpoint, and with `text` of the text tower's own file, where it has one.
+        """sha256 of a method's checkpoint, and with `text` also of its text side: how it is built, and its own file.
 
         Raises:
             WeightsMissing: a file is not there.
         """
         weights = self.weights(method)
-        if not text or weights.card.text is None or weights.card.text.weights is None:
+        if not text:
             return weights.digest
         from benchx.methods.weights import find_text_checkpoint
 
-        found = find_text_checkpoint(weights.card, None, self.weights_root)
-        return digest_lines([weights.digest, digest_file(found)])
+        parts = [weights.digest, digest_json(weights.card.text_numerics())]
+        if weights.card.text is not None and weights.card.text.weights is not None:
+            parts.append(digest_file(find_text_checkpoint(weights.card, None, self.weights_root)))
+        return digest_lines(parts)
 
     def load_encoder(self, method: str, size: int, *, text: bool = False) -> Encoder:
         """Load a method's pretrained encoder, strictly, anew at every call.

@@ -22,15 +22,12 @@ name: killed
 short_side: 80
 fractions: [0.3, 1.0]
 seeds: [0]
+only: [nih]
 datasets:
-  rsna: null
-  siim: null
-  vindr: null
-  covidx: null
-  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly]}}}
+  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly]}, zero_shot: null}}
 protocols:
   frozen: {input: {size: 64}, strengths: [0.01, 1.0]}
-  finetune: {input: {size: 64}, epochs: 3, batch_size: 16}
+  finetune: {input: {size: 64}, epochs: 3, batch_size: 16, search: null}
 """
 
 

@@ -27,8 +27,8 @@ def test_phantom_is_chestxray_made_small():
 def test_a_file_extends_a_suite_and_null_removes(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(
-        "extends: chestxray\nname: mine\nversion: 3\nfractions: [1.0]\n"
-        "datasets:\n  rsna: null\n  siim: null\n  vindr: null\n  covidx: null\n"
+        "extends: chestxray\nname: mine\nversion: 3\nonly: [nih, rsna]\nfractions: [1.0]\n"
+        "datasets:\n  rsna: null\n"
         "  nih:\n    split: cv5\n    tasks:\n      classification: {classes: [Mass, Edema]}\n"
     )
     suite = read_suite(str(path))
@@ -50,6 +50,8 @@ def test_an_unknown_suite_suggests_the_nearest():
         ("extends: chestxray\nname: a\nfractions: [2.0]\n", "fractions.0"),
         ("extends: chestxray\nname: a\nfractions: [0.1, 0.1]\n", "twice"),
         ("extends: chestxray\nname: a\nsede: [1]\n", "sede"),
+        ("extends: chestxray\nname: a\nonly: [nhi]\n", "nih"),
+        ("extends: chestxray\nname: a\nonly: nih\n", "only is no list"),
         (
             "extends: chestxray\nname: a\ndatasets: {nih: {tasks: {classification: {classes: [Flu]}}}}\n",
             "'Flu'",

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchx import __version__
-from benchx.cli import boards, comparing, data, methods, pairing, publishing, reports
+from benchx.cli import boards, comparing, data, methods, pairing, publishing, reports, scoring
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -27,9 +27,11 @@ from benchx.tables import print_blocks, print_json, print_rows
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 store_app = typer.Typer(no_args_is_help=True, help="Results stores: status, merge, clean up.")
-for name, group in (("data", data.app), ("methods", methods.app), ("store", store_app)):
+score_app = typer.Typer(no_args_is_help=True, help="Score what is already there: reports.")
+for name, group in (("data", data.app), ("methods", methods.app), ("store", store_app), ("score", score_app)):
     app.add_typer(group, name=name)
 
+score_app.command()(scoring.reports)
 app.command()(boards.leaderboard)
 app.command()(reports.report)
 app.command()(pairing.pair)
@@ -82,7 +84,9 @@ def _root(
 @app.command()
 def run(
     suite: Annotated[str, typer.Option(help="A suite's name, or a suite file.")],
-    method: Annotated[list[str], typer.Option(help="A method, or a card file; give it again for more.")],
+    method: Annotated[
+        list[str], typer.Option(help="A method, or a card file; give it again for more. Default: those of the suite.")
+    ] = [],
     dataset: Annotated[list[str], typer.Option(help="Only this dataset; it must be there.")] = [],
     task: Annotated[list[str], typer.Option(help="Only this task.")] = [],
     protocol: Annotated[list[str], typer.Option(help="Only this protocol.")] = [],

@@ -169,6 +169,8 @@ def _tokenizer(card: Card, root: Path, stage: Stage) -> list[Fetched]:
     """Fetch those of a tokenizer's files that its repository has and that are not there."""
     assert card.text is not None
     choice = card.text.tokenizer
+    if choice.repo is None:
+        return []
     done = []
     for name in TOKENIZER_FILES:
         target = tokenizer_folder(choice, root) / name

@@ -52,7 +52,7 @@ def load(
             f"'{card.name}' takes no text_checkpoint", "its text side, if any, comes with its own file", "leave it out"
         )
     path = find_checkpoint(card, _path(checkpoint), default_root())
-    encoder = random_encoder(card) if path is None else filled(card, path, text, _path(text_checkpoint)).encoder
+    encoder = random_encoder(card, text) if path is None else filled(card, path, text, _path(text_checkpoint)).encoder
     if card.input is not None:
         encoder.resize(card.input.size if image_size is None else image_size)
     return encoder.to(device).eval()
@@ -76,8 +76,8 @@ class Filled:
     text_path: Path | None = None
 
 
-def random_encoder(card: Card) -> Encoder:
-    """Build the encoder with the library's initialisation, drawn from the card's seed.
+def random_encoder(card: Card, text: bool = True) -> Encoder:
+    """Build the encoder with the library's initialisation, drawn from the card's seed, and its text side after it.
 
     The same weights at every call; the caller's random state is left as it was.
     """
@@ -85,6 +85,11 @@ def random_encoder(card: Card) -> Encoder:
         # torch.manual_seed would also reseed every GPU, which fork_rng(devices=[]) does not restore.
         torch.default_generator.manual_seed(card.weights.seed or 0)
         encoder = build_encoder(card)
+        if text and card.text is not None:
+            encoder.tokenizer = LocalTokenizer(card.text.tokenizer, None)
+            encoder.text = build_tower(card)
+        if text and card.scorer is not None:
+            encoder.scorer = build_scorer(card)
     encoder.finish()
     return encoder
 

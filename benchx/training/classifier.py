@@ -48,13 +48,12 @@ class Classifier(Learner):
             raise ValueError(f"a softmax head tells absent from present of one class, not {classes}")
         generator = torch.Generator().manual_seed(seed)
         linear = skip_init(nn.Linear, dim, outputs)
+        bound = dim**-0.5
         if head.weight_std is None:
-            bound = dim**-0.5
             nn.init.uniform_(linear.weight, -bound, bound, generator=generator)
-            nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
         else:
             nn.init.trunc_normal_(linear.weight, std=head.weight_std, generator=generator)
-            nn.init.zeros_(linear.bias)
+        nn.init.uniform_(linear.bias, -bound, bound, generator=generator)
         self.head = nn.Sequential(nn.LayerNorm(dim, eps=1e-6), linear) if head.layer_norm else linear
         self.requires_grad_(True).to(device).to(memory_format=torch.channels_last)
 

@@ -24,14 +24,12 @@ name: published
 short_side: 80
 fractions: [1.0]
 seeds: [0]
+only: [rsna]
 datasets:
-  nih: null
-  siim: null
-  vindr: null
-  covidx: null
+  rsna: {tasks: {segmentation: null, zero_shot: null}}
 protocols:
   frozen: {input: {size: 64}, strengths: [0.01, 1.0]}
-  finetune: {input: {size: 64}, epochs: 1, batch_size: 16}
+  finetune: {input: {size: 64}, epochs: 1, batch_size: 16, search: null}
 """
 
 

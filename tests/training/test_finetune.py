@@ -102,8 +102,9 @@ def assert_same(one: Finetuned, two: Finetuned, tolerance: float = 0.0) -> None:
 def plain_loop(encoder: Tiny, train: Data, recipe: Recipe, seed: int) -> tuple[list[float], list[nn.Module]]:
     """The recipe written out once more, without anything that only matters for size or failure."""
     head = nn.Linear(6, 2)
-    nn.init.trunc_normal_(head.weight, std=0.02, generator=torch.Generator().manual_seed(seed))
-    nn.init.zeros_(head.bias)
+    generator = torch.Generator().manual_seed(seed)
+    nn.init.trunc_normal_(head.weight, std=0.02, generator=generator)
+    nn.init.uniform_(head.bias, -(6**-0.5), 6**-0.5, generator=generator)
     groups = [
         {"params": [conv.weight for conv in encoder.layers if isinstance(conv, nn.Conv2d)], "lr": recipe.lr},
         {"params": [conv.bias for conv in encoder.layers if isinstance(conv, nn.Conv2d)], "lr": recipe.lr},

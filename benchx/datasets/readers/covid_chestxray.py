@@ -11,7 +11,9 @@ Labels come from `finding`, a path such as `Pneumonia/Viral/COVID-19`. Releases 
 
 A file may be listed twice, under two patient ids, where two publications show it (five files of two patients in
 the release of June 2020): the rows become one sample, and the patients one. `offset` (days) is often empty and
-does not identify a study. `clinical_notes` describe cases and are no reports of the images: they are not read.
+does not identify a study. `clinical_notes` stand as the findings of a report, blanks at their ends taken off. They are
+descriptions of cases, by the authors of the publication, and no reports of radiologists: they tell of history, course
+and laboratory values, and often of several images at once.
 
 Masks: 255 is lung, 127 marks arrows and devices that annotators left out; the masks of lateral images are empty,
 as laterals were not outlined (both seen in the files). The masks of `annotations/lungVAE-masks` are machine-made
@@ -28,7 +30,7 @@ import pandas as pd
 from benchx.datasets.files import read_csv, read_numbers, refuse_blanks, refuse_others
 from benchx.datasets.folders import find_images, is_phantom
 from benchx.datasets.regions import MaskFile, Region
-from benchx.datasets.samples import Dataset, Samples
+from benchx.datasets.samples import Dataset, Report, Samples
 from benchx.errors import DatasetError
 
 CLASSES = ("COVID-19", "Pneumonia")
@@ -100,6 +102,9 @@ def read(root: Path) -> Samples:
     regions, lateral = _regions(root, rows)
     if lateral:
         notes = (*notes, f"{lateral} lateral images have a mask file, which is not used: laterals were not outlined")
+    reports = _reports(rows)
+    if reports:
+        notes = (*notes, f"{len(reports)} images have clinical notes: descriptions of cases, which stand for reports")
     table = pd.DataFrame(
         {
             "sample": names,
@@ -122,6 +127,7 @@ def read(root: Path) -> Samples:
         is_phantom(root),
         notes,
         publishes_split=False,
+        reports=reports,
         regions=regions,
         mask_classes=MASK_CLASSES,
     )
@@ -171,6 +177,13 @@ def _label(finding: str) -> tuple[float, float]:
     return float("COVID-19" in names), pneumonia
 
 
+def _reports(rows: pd.DataFrame) -> dict[str, Report]:
+    if "clinical_notes" not in rows:
+        return {}
+    texts = rows["clinical_notes"].fillna("").str.strip()
+    return {name: Report(findings=text) for name, text in zip(rows["filename"], texts, strict=True) if text}
+
+
 def _regions(root: Path, rows: pd.DataFrame) -> tuple[dict[str, tuple[Region, ...]], int]:
     """Return the masks of the frontal images, and how many lateral ones have a mask."""
     if not (root / MASKS).is_dir():
@@ -188,7 +201,7 @@ DATASET = Dataset(
     source="github.com/ieee8023/covid-chestxray-dataset",
     citation="Cohen et al., COVID-19 Image Data Collection, arXiv:2006.11988, 2020",
     size="about 700 X-rays, 0.6 GB",
-    tasks=("classification", "segmentation"),
+    tasks=("classification", "segmentation", "retrieval", "report_generation", "zero_shot"),
     family="covid-chestxray",
     classes=CLASSES,
     read=read,

@@ -171,9 +171,10 @@ class Layout(BaseModel):
 
 
 class TokenizerChoice(BaseModel):
-    """A tokenizer in the format of the transformers library.
+    """A tokenizer in the format of the transformers library, or of hashed words.
 
     Attributes:
+        words: ids of hashed words, see `benchx.methods.text.hashed_words`; for random towers, which have no vocabulary.
         repo: the hub repository whose tokenizer files the method uses; kept under `tokenizers/` in the weights root.
         revision: of that repository.
         cleaning: what is done to a text first, by its name in `benchx.methods.text.cleaning`.
@@ -183,11 +184,18 @@ class TokenizerChoice(BaseModel):
 
     model_config = FROZEN
 
-    repo: Repo
+    repo: Repo | None = None
+    words: int | None = Field(default=None, ge=4)
     revision: str = "main"
     cleaning: Literal["words"] | None = None
     max_length: int = Field(ge=2)
     padded: bool = False
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.repo is None) == (self.words is None):
+            raise ValueError("give exactly one of repo, words")
+        return self
 
 
 class TextPart(Choice):
@@ -271,8 +279,8 @@ class Card(BaseModel):
             raise ValueError("encoder, input and pooling belong together")
         if not any(given) and self.text is None:
             raise ValueError("give an encoder with input and pooling, or a text tower")
-        if self.weights.seed is not None and (self.text or self.scorer):
-            raise ValueError("a random method has neither text tower nor scorer")
+        if self.weights.seed is not None and self.text and self.text.tokenizer.words is None:
+            raise ValueError("a random text tower has no vocabulary: give its tokenizer as words")
         return self
 
     @property
@@ -295,3 +303,10 @@ class Card(BaseModel):
         """Return the JSON-able fields that can change an image feature, for hashing; titles and notes are no part."""
         kept = self.model_dump(mode="json", include={"encoder", "layout", "input", "pooling"})
         return {**kept, "seed": self.weights.seed}
+
+    def text_numerics(self) -> dict[str, Any]:
+        """Return the JSON-able fields that can change a text feature or a similarity, beside `numerics`."""
+        kept = self.model_dump(mode="json", include={"text", "scorer"})
+        if kept["text"] is not None:
+            kept["text"].pop("weights")
+        return kept

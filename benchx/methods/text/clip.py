@@ -22,7 +22,7 @@ class ClipText(TextTower):
     def __init__(self, *, width: int) -> None:
         super().__init__()
         self.token_embedding = nn.Embedding(VOCABULARY, WIDTH)
-        self.positional_embedding = nn.Parameter(torch.empty(POSITIONS, WIDTH))
+        self.positional_embedding = nn.Parameter(torch.randn(POSITIONS, WIDTH) * 0.01)
         self.resblocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
                 WIDTH, HEADS, 4 * WIDTH, dropout=0.0, activation=quick_gelu, batch_first=True, norm_first=True
@@ -30,7 +30,7 @@ class ClipText(TextTower):
             for _ in range(LAYERS)
         )
         self.ln_final = nn.LayerNorm(WIDTH)
-        self.text_projection = nn.Parameter(torch.empty(WIDTH, width))
+        self.text_projection = nn.Parameter(torch.randn(WIDTH, width) * WIDTH**-0.5)
 
     def padding_mask(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Return [B, T], 0 after the end of each text: its first token with the largest id."""

@@ -1,4 +1,4 @@
-"""Tokenizers from a local folder, in the format of the transformers library; nothing is fetched."""
+"""Tokenizers from a local folder, in the format of the transformers library, or of hashed words; nothing is fetched."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import torch
 from benchx.errors import UsageError, WeightsMissing
 from benchx.methods.cards.schema import TokenizerChoice
 from benchx.methods.text.cleaning import CLEANINGS
+from benchx.methods.text.hashed_words import hashed_words
+from benchx.methods.text.tokens import Tokens
 
 FOLDER = "tokenizers"
 """Where tokenizers lie in the weights root: `tokenizers/OWNER--NAME/`."""
@@ -21,23 +23,9 @@ FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
 """The files that make a tokenizer, one of the sets: any fast one; WordPiece; byte-pair encoding."""
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """Tokenised texts.
-
-    Attributes:
-        ids: int64 [B, T].
-        mask: int64 [B, T], 0 for padding.
-        continued: bool [B, T], tokens that go on the word of the token before.
-    """
-
-    ids: torch.Tensor
-    mask: torch.Tensor
-    continued: torch.Tensor
-
-
 def tokenizer_folder(choice: TokenizerChoice, root: Path) -> Path:
     """Return where a tokenizer's files lie in a weights root."""
+    assert choice.repo is not None
     return root / FOLDER / choice.repo.replace("/", "--")
 
 
@@ -57,6 +45,8 @@ class LocalTokenizer:
         """
         if not texts:
             raise UsageError("there are no texts", "the list is empty", "give one text or more")
+        if self.choice.words is not None:
+            return hashed_words(texts, self.choice.words, self.choice.max_length)
         found = self._tokenizer(
             [self._cleaned(text) for text in texts],
             padding="max_length" if self.choice.padded else True,

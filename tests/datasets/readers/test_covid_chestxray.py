@@ -56,6 +56,7 @@ def test_both_forms_of_a_finding_give_the_same_labels(tmp_path):
     assert samples.notes == (
         "1 rows are not X-rays (CT) and are not used",
         "1 images have a finding of which it is not said whether it is a pneumonia",
+        "1 images have clinical notes: descriptions of cases, which stand for reports",
     )
 
 
@@ -71,10 +72,22 @@ def test_patients_views_and_ages_are_the_published_ones(tmp_path):
     assert not samples.publishes_split
 
 
-def test_case_descriptions_are_not_reports(tmp_path):
+def test_case_descriptions_stand_for_reports_and_are_not_shown(tmp_path):
     samples = covid_chestxray.read(_root(tmp_path))
-    assert samples.reports == {}
+    assert {name: vars(report) for name, report in samples.reports.items()} == {
+        "a.jpg": {"findings": "a secret", "impression": None}
+    }
     assert "secret" not in repr(samples)
+    assert {"retrieval", "report_generation"} <= set(covid_chestxray.DATASET.tasks)
+
+
+def test_a_release_without_clinical_notes_has_no_reports(tmp_path):
+    header, rows = HEADER.rpartition(",")[0], [row.rpartition(",")[0] for row in ROWS]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "metadata.csv").write_text("\n".join([header, *rows]) + "\n")
+    samples = covid_chestxray.read(tmp_path)
+    assert samples.reports == {}
+    assert not any("clinical notes" in note for note in samples.notes)
 
 
 def test_a_file_under_two_patients_is_one_image_of_one_patient(tmp_path):
@@ -104,7 +117,7 @@ def test_a_mask_is_lung_from_255_and_laterals_have_none(tmp_path):
     assert set(samples.regions) == {"a.jpg"}
     np.testing.assert_array_equal(samples.masks("a.jpg", 4, 6), [mask == 255])
     np.testing.assert_array_equal(samples.masks("a.jpg", 8, 12)[0], np.kron(mask == 255, np.ones((2, 2))))
-    assert "1 lateral images have a mask file" in samples.notes[-1]
+    assert any("1 lateral images have a mask file" in note for note in samples.notes)
 
 
 def test_a_missing_and_a_surplus_image_are_told(tmp_path):
@@ -149,6 +162,8 @@ def test_the_real_files(shared):
     assert np.isnan(pneumonia).sum() == 4
     assert len(samples.regions) == 210 - 12
     assert {"5 rows name a file again and are left out"} <= set(samples.notes)
+    assert len(samples.reports) == 214
+    assert len({" ".join(report.findings.split()) for report in samples.reports.values()}) == 177  # 179 as written
 
 
 def test_real_masks_stretch_over_their_images(shared):

@@ -21,7 +21,7 @@ from benchx.results.environment import git_commit, package_versions, peak_memory
 from benchx.results.record import Provenance, Record, State
 from benchx.tasks.predictions import Outcome
 from benchx.training.precision import resolve_precision
-from benchx.workspace import Workspace, cell_input
+from benchx.workspace import OpenDataset, Workspace, cell_input
 
 READS_TEXT = ("retrieval", "zero_shot")
 """Tasks for which a text tower's own weights are part of the method."""
@@ -32,7 +32,7 @@ def cell_key(cell: Cell, workspace: Workspace) -> str:
     return cell.key(
         card=workspace.weights(cell.method).card.numerics(),
         weights=_weights(cell, workspace),
-        dataset=workspace.dataset(cell.reading).digest_for(cell.task),
+        dataset=_dataset(cell, workspace.dataset(cell.reading)),
         split=workspace.folds(cell.reading).digest,
     )
 
@@ -62,6 +62,12 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     return record
 
 
+def _dataset(cell: Cell, dataset: OpenDataset) -> str:
+    """The digest of what a cell reads of its dataset."""
+    outlines = cell.task == "segmentation" or cell.settings["protocol"].get("grounding", False)
+    return dataset.digest_with(outlines=outlines, texts=cell.task in ("retrieval", "report_generation"))
+
+
 def _weights(cell: Cell, workspace: Workspace) -> str:
     """The digest of the weights that a cell reads."""
     return workspace.weights_digest(cell.method, text=cell.task in READS_TEXT)
@@ -85,7 +91,7 @@ def make_record(
     provenance = Provenance(
         checkpoint=weights.path.name if weights and weights.path else None,
         weights=weights.digest if weights else None,
-        images=dataset.digest_for(cell.task) if dataset else None,
+        images=_dataset(cell, dataset) if dataset else None,
         split=split.digest if split else None,
         method=method_digest(cell.task, card.numerics(), _weights(cell, workspace)) if weights else None,
         data=None if samples is None else "phantom" if samples.phantom else "real",

@@ -16,6 +16,7 @@ Optimizer = Literal["adamw", "adam", "sgd"]
 Schedule = Literal["cosine", "cosine-unclamped", "polynomial", "plateau"]
 
 
+Overrides = dict[str, dict[str, dict[str, Any]]]
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 
 
@@ -192,7 +193,7 @@ class Finetune(Training):
         augmentation: of training images.
         head: its form.
         selection: the validation metric that chooses the epoch; `f1` is that of the first class at log-odds above 0.
-        overrides: what differs, by dataset and method; `all` stands for every method.
+        overrides: what differs, by dataset and method; `all` stands for every one, and what is named goes before it.
     """
 
     kind: Literal["finetune"]
@@ -200,7 +201,7 @@ class Finetune(Training):
     augmentation: Augmentation
     head: Head = Head()
     selection: Literal["macro_auroc", "f1"] = "macro_auroc"
-    overrides: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    overrides: Overrides = Field(default_factory=dict)
 
 
 class Decoder(Strict):
@@ -244,7 +245,7 @@ class Segment(Training):
     horizontal_flip: float = Field(default=0.0, ge=0, le=1)
     cache_gigabytes: float = Field(default=0.0, ge=0)
     tolerance: float = Field(gt=0)
-    overrides: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    overrides: Overrides = Field(default_factory=dict)
 
 
 class Retrieve(Extraction):
@@ -274,6 +275,7 @@ class ZeroShot(Extraction):
         statistics: of the images whose mean and deviation a class's scores are standardised by, where the rule does
             so: `validation`, or `test` (transductive: the scores of a case depend on the other test cases).
         grounding: whether heat maps are compared with outlines, where the method and the dataset have them.
+        overrides: as in `Finetune`.
     """
 
     kind: Literal["zero-shot"]
@@ -281,6 +283,7 @@ class ZeroShot(Extraction):
     scoring: Literal["common", "official"] = "common"
     statistics: Literal["validation", "test"] = "validation"
     grounding: bool = False
+    overrides: Overrides = Field(default_factory=dict)
 
 
 class Generate(Training):
@@ -316,7 +319,7 @@ class Generate(Training):
     block_ngrams: int = Field(default=0, ge=0)
     references: Literal["raw", "cleaned"] = "raw"
     selection: Literal["bleu_4", "loss"] = "bleu_4"
-    overrides: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    overrides: Overrides = Field(default_factory=dict)
 
 
 AnyProtocol = Frozen | Finetune | Segment | Retrieve | ZeroShot | Generate
@@ -335,10 +338,10 @@ def resolved(protocol: AnyProtocol, dataset: str, method: str) -> AnyProtocol:
     if not overrides:
         return protocol
     fields = protocol.model_dump(mode="json") | {"overrides": {}}
-    of_dataset = overrides.get(dataset, {})
-    for name in ("all", method):
-        for path, value in of_dataset.get(name, {}).items():
-            fields = with_field(fields, path, value)
+    for place in ("all", dataset):
+        for name in ("all", method):
+            for path, value in overrides.get(place, {}).get(name, {}).items():
+                fields = with_field(fields, path, value)
     return read_protocol(fields)
 
 

@@ -12,7 +12,8 @@ from benchx.datasets import get_dataset
 from benchx.datasets.samples import Dataset, Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.errors import UsageError, unknown_name
-from benchx.protocols import Protocol
+from benchx.prompts.texts import prompts_for
+from benchx.protocols import Protocol, ZeroShot
 from benchx.resources import resource_dir
 from benchx.strict import Strict
 from benchx.tasks.kinds import KINDS
@@ -116,11 +117,22 @@ class Suite(Strict):
                         raise ValueError(
                             f"{dataset}.{task}: protocol '{name}' is of kind '{self.protocols[name].kind}'"
                         )
+                for name in settings.protocols:
+                    protocol = self.protocols[name]
+                    if isinstance(protocol, ZeroShot):
+                        _check_prompts(protocol, settings.classes or known.classes)
                 if settings.primary not in kind.primaries:
                     raise ValueError(f"{dataset}.{task}: primary is one of {', '.join(kind.primaries)}")
                 if unknown := sorted(set(settings.classes or ()) - set(task_classes(known, task))):
                     raise ValueError(f"{dataset}.{task} names an unknown class '{unknown[0]}'")
         return self
+
+
+def _check_prompts(protocol: ZeroShot, classes: tuple[str, ...]) -> None:
+    try:
+        prompts_for(protocol.prompts, classes)
+    except UsageError as error:
+        raise ValueError(f"{error.what}; {error.todo}") from error
 
 
 def task_classes(dataset: Dataset, task: str) -> tuple[str, ...]:

@@ -53,13 +53,10 @@ class OpenDataset:
         rows = zip(names, clusters, texts, strict=True)
         return digest_lines(sorted(f"{name}\t{unit}\t{checksums[name]}\t{text}" for name, unit, text in rows))
 
-    def digest_for(self, task: str) -> str:
-        """sha256 of what a task reads: `digest`, and outlines or reports where the task needs them."""
-        if task == "segmentation":
-            return digest_lines([self.digest, self._outlines])
-        if task in ("retrieval", "report_generation"):
-            return digest_lines([self.digest, self._texts])
-        return self.digest
+    def digest_with(self, *, outlines: bool, texts: bool) -> str:
+        """sha256 of `digest`, and of outlines or reports where these are read too."""
+        more = [self._outlines] * outlines + [self._texts] * texts
+        return digest_lines([self.digest, *more]) if more else self.digest
 
     @cached_property
     def _outlines(self) -> str:

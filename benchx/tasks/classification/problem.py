@@ -16,6 +16,7 @@ from benchx.errors import NotApplicable
 from benchx.metrics.classification import scorable
 from benchx.planning import Cell
 from benchx.tasks.classification.scores import score
+from benchx.tasks.folds import describe
 from benchx.tasks.operating_points import held_out_thresholds
 from benchx.tasks.predictions import Outcome, classification_table
 from benchx.tasks.subgroups import group_columns
@@ -195,14 +196,9 @@ def _thresholds(problem: Problem, held: Held | None, untrained: np.ndarray) -> d
 
 
 def _describe(problem: Problem, draw: Draw, untrained: np.ndarray) -> dict[str, Any]:
-    clusters = problem.samples.clusters
-    parts = {"train": draw.train, "val": draw.val, "test": draw.test}
-    return {
-        "fold": draw.number,
-        "images": {name: len(rows) for name, rows in parts.items()},
-        "units": {name: len(np.unique(clusters[rows])) for name, rows in parts.items()},
-        "untrained_classes": [name for name, gone in zip(problem.classes, untrained, strict=True) if gone],
-    }
+    names = [name for name, gone in zip(problem.classes, untrained, strict=True) if gone]
+    said = describe(problem.samples, draw.number, draw.train, draw.val, draw.test)
+    return said | {"untrained_classes": names}
 
 
 def _counts(labels: np.ndarray, classes: Sequence[str]) -> str:

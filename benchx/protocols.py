@@ -292,8 +292,8 @@ class Generate(Training):
     Attributes:
         encoder: as in `Segment`.
         decoder: `r2gen` (Chen et al. 2020) or a plain `transformer`.
-        crop_from: pixels; training images are resized to squares of this side, of which a random part of the input's
-            size is taken; null = no crops.
+        crop_from: pixels; training images are resized to a short side of so much, and a random part of the input's size
+            is taken; null = no crops.
         views: images of a study that are looked at, at most.
         text: the sections that make up a report, joined in this order.
         cleaning: how a text becomes words: R2Gen's rules for IU X-Ray or for MIMIC-CXR.

@@ -1,0 +1,1 @@
+"""Heads that turn an encoder's patches or maps into more than a score: report decoders, mask decoders."""

@@ -1,0 +1,1 @@
+"""Report decoders: text cleaning, vocabulary, the two networks, their loss and beam search."""

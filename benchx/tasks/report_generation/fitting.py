@@ -1,0 +1,123 @@
+"""One fold of a report generation cell: training selected on validation, then the reports of its test cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchx.decoders.reports.cleaning import clean
+from benchx.decoders.reports.vocabulary import Vocabulary
+from benchx.progress import Advance
+from benchx.protocols import Generate
+from benchx.tasks.report_generation.cases import Cases
+from benchx.tasks.report_generation.comparing import bleu_4
+from benchx.tasks.report_generation.patches import Source
+from benchx.tasks.report_generation.problem import Draw
+from benchx.tasks.report_generation.writer import Writer, mean_loss, written
+from benchx.training.learner import Learner
+from benchx.training.loop import Trained, train
+from benchx.training.recipe import Batch, TrainingSet, recipe_of
+from benchx.training.search import choose
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all folds of a cell share.
+
+    Attributes:
+        new_source: gives the method's patches for one training; an encoder that is trained is loaded anew.
+    """
+
+    cases: Cases
+    protocol: Generate
+    new_source: Callable[[], Source]
+    seed: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What training made of a fold.
+
+    Attributes:
+        generated: texts of the test cases.
+        cleaned: their reports as the decoder could at best write them.
+        chosen: JSON-able choices for the record.
+        trials: of the search.
+    """
+
+    generated: list[str]
+    cleaned: list[str]
+    chosen: dict[str, Any]
+    trials: tuple[dict[str, Any], ...]
+
+
+def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
+    """Train on a draw, whose training reports are the vocabulary, and write the reports of its test cases.
+
+    Args:
+        work: folder of the states that a killed cell continues from.
+        advance: told the epochs done and the epochs in all.
+    """
+    protocol, cases = setting.protocol, setting.cases
+    texts = [clean(report, protocol.cleaning) for report in cases.reports]
+    vocabulary = Vocabulary.build([texts[case] for case in draw.train], protocol.vocabulary_threshold)
+    cleaned = [vocabulary.readable(text, protocol.max_length) for text in texts]
+
+    def trained(chosen: Generate, state_file: Path, until: int | None) -> tuple[Trained, Writer, Source]:
+        source = setting.new_source()
+        model = Writer(source, len(vocabulary), chosen, setting.seed, setting.device)
+
+        def batch(numbers: np.ndarray, rng: np.random.Generator | None) -> Batch:
+            tokens = vocabulary.encode_batch([texts[case] for case in numbers], protocol.max_length)
+            return (*source.inputs(cases.rows[numbers], rng), tokens.to(setting.device))
+
+        def evaluate(model: Learner, micro_batch: int) -> float | None:
+            assert isinstance(model, Writer)
+            if not len(draw.val):
+                return None
+            if protocol.selection == "loss":
+                return -mean_loss(model, lambda numbers: batch(numbers, None), draw.val, micro_batch)
+            references = cleaned if protocol.references == "cleaned" else cases.reports
+            said = _texts(setting, model, source, vocabulary, draw.val, micro_batch)
+            return bleu_4(said, [references[case] for case in draw.val], tokenized=protocol.references == "cleaned")
+
+        found = train(
+            model,
+            TrainingSet(len(draw.train), lambda taken, rng: batch(draw.train[taken], rng)),
+            recipe_of(chosen),
+            setting.seed,
+            state_file=state_file,
+            on_epoch=lambda row: advance(int(row["epoch"]), protocol.epochs),
+            evaluate=evaluate,
+            until=until,
+        )
+        return found, model, source
+
+    choice = choose(protocol, work, lambda *attempt: trained(*attempt)[0].best_score, advance)
+    found, model, source = trained(choice.protocol, choice.state_file, None)
+    advance(protocol.epochs, protocol.epochs)
+    generated = _texts(setting, model, source, vocabulary, draw.test, found.micro_batch)
+    scored = any(row["score"] is not None for row in found.history)
+    chosen = {
+        "patches": source.kind,
+        "vocabulary": len(vocabulary),
+        "selection": "validation" if scored else "none: the last epoch",
+        "best_epoch": found.best_epoch,
+        "history": found.history,
+        "micro_batch": found.micro_batch,
+        "precision": found.precision,
+        "stopped": found.stopped,
+    }
+    return Fitted(generated, [cleaned[case] for case in draw.test], chosen | choice.details, choice.trials)
+
+
+def _texts(
+    setting: Setting, model: Writer, source: Source, vocabulary: Vocabulary, numbers: np.ndarray, batch: int
+) -> list[str]:
+    said = written(model, lambda some: source.inputs(setting.cases.rows[some], None), numbers, batch)
+    return [vocabulary.decode(tokens) for tokens in said]

@@ -165,5 +165,5 @@ def _code_version(scorer: Scorer) -> str | None:
         raise UsageError(
             f"the scorer '{scorer.name}' needs the package {scorer.package}",
             "it is not installed",
-            f"pip install {scorer.package} requests",
+            f"pip install 'benchx[{scorer.package}]'",
         ) from error

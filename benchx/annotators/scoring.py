@@ -173,5 +173,7 @@ def _check_can_run(package: str | None, device: str) -> None:
         raise UsageError(f"scorers do not run on '{device}'", "they know cpu, cuda and cuda:N", "name one of them")
     if package is not None and importlib.util.find_spec("requests") is None:
         raise UsageError(
-            f"the package {package} needs the package requests", "it does not say so itself", "pip install requests"
+            f"the package {package} needs the package requests",
+            "it does not say so itself",
+            "pip install 'benchx[radgraph]'",
         )

@@ -68,6 +68,32 @@ def mean_replicates(values: np.ndarray, draws: Draws) -> np.ndarray:
     return found
 
 
+def sums_replicates(terms: np.ndarray, of_sums: Callable[[np.ndarray], np.ndarray], draws: Draws) -> np.ndarray:
+    """Return a score of sums over cases float64 [R] of every replicate, NaN where it has none.
+
+    Args:
+        terms: [N, M], of every case (a Dice coefficient and a one, or n-gram counts).
+        of_sums: maps sums [..., M] to scores [...].
+        draws: of the clusters of the N cases.
+
+    Raises:
+        ValueError: a term is not finite, or there is not one row per case.
+    """
+    terms = np.asarray(terms, np.float64)
+    if terms.ndim != 2 or len(terms) != len(draws.member):
+        raise ValueError(f"terms {terms.shape} for {len(draws.member)} cases")
+    if not np.isfinite(terms).all():
+        raise ValueError("terms of cases must be finite")
+    replicates, clusters = draws.counts.shape
+    sums = np.zeros((clusters, terms.shape[1]))
+    np.add.at(sums, draws.member, terms)
+    found = np.empty(replicates)
+    for start in range(0, replicates, _ROWS):
+        counts = draws.counts[start : start + _ROWS].astype(np.float64)
+        found[start : start + _ROWS] = of_sums(counts @ sums)
+    return found
+
+
 def metric_replicates(metric: Callable[[np.ndarray], float], draws: Draws) -> np.ndarray:
     """Return any metric float64 [R] of every replicate.
 

@@ -22,16 +22,21 @@ from benchx.errors import StoreError
 from benchx.metrics.calibration import Bin, calibration_scores, reliability
 from benchx.metrics.classification import classification_scores, scorable
 from benchx.reporting.building.gathering import Found
+from benchx.reporting.building.measure_subgroups import measure_subgroups
 from benchx.reporting.building.predictions import predictions_path, read_predictions
+from benchx.reporting.building.secondary import secondary_scores
 from benchx.reporting.rows import Gap, OperatingPoint, Part
 from benchx.statistics.auroc_kernel import auroc_replicates
+from benchx.statistics.bootstrap import sums_replicates
 from benchx.statistics.case_error import holders, pool
 from benchx.statistics.per_class import class_scores
 from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import Scored, subgroup_scores
 from benchx.statistics.variance import of_score
+from benchx.tasks.measures import Measure
 from benchx.tasks.operating_points import operating_points
 from benchx.tasks.predictions import scores_and_labels
+from benchx.tasks.scoring import MEASURES
 from benchx.tasks.subgroups import read_groups
 from benchx.writing import write_whole
 
@@ -115,7 +120,9 @@ def appraise(
         "numpy": np.__version__,
         "level": level,
         "predictions": [digest_file(path) if path.is_file() else None for path in map(predictions_path, found)],
+        "primary": found[0].record.cell["primary"],
         "details": [digest_json(one.record.details) for one in found],
+        "scores": [digest_json(one.record.scores) for one in found],
         **settings,
     }
     cached = found[0].store.cache / "appraisals" / f"{digest_json(inputs)}.npz"
@@ -148,17 +155,78 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
     for one, digest in zip(found, digests, strict=True):
         if digest != digests[0]:
             raise other_cases(one)
+    cell = found[0].record.cell
+    task, primary = cell["task"], cell["primary"]
+    draws = make_draws(tables[0])
+    secondary = secondary_scores(task, primary, [one.record.scores or {} for one in found])
+    if primary == "macro_auroc":
+        return _appraise_auroc(found, tables, digests[0], draws, secondary, level)
+    return _appraise_measure(MEASURES[task][primary], tables, digests[0], draws, secondary, level)
+
+
+def _appraise_measure(
+    measure: Measure,
+    tables: Sequence[pd.DataFrame],
+    digest: str,
+    draws: Draws,
+    secondary: dict[str, float],
+    level: float,
+) -> Appraisal:
+    """Appraise a score that follows from sums over cases; the clusters behind it are those with a case that counts."""
+    terms = [measure.terms(table) for table in tables]
+    replicates = np.stack([sums_replicates(one, measure.of_sums, draws) for one in terms])
+    scores = np.array([measure.of(table) for table in tables])
+    if not np.isfinite(scores).all() or not np.isfinite(replicates).all():
+        raise StoreError(
+            "a score cannot be resampled",
+            "too few test cases count, so that some resampled test set has none",
+            "test on more patients, or rank by another metric",
+        )
+    behind = len(np.unique(draws.member[terms[0].any(axis=1)]))
+    return Appraisal(
+        scores=scores,
+        replicates=replicates,
+        by_class=replicates.mean(axis=0)[:, None],
+        held=np.array([behind]),
+        pooled=np.array(behind),
+        details=Details(
+            digest=digest,
+            cases=len(tables[0]),
+            clusters=draws.counts.shape[1],
+            redrawn=draws.redrawn,
+            excluded={},
+            classes=(),
+            subgroups=measure_subgroups(measure, terms, read_groups(tables[0]), draws, level),
+            gaps=(),
+            secondary=secondary,
+            reliability=(),
+            operating_points=(),
+        ),
+    )
+
+
+def _appraise_auroc(
+    found: Sequence[Found],
+    tables: Sequence[pd.DataFrame],
+    digest: str,
+    draws: Draws,
+    secondary: dict[str, float],
+    level: float,
+) -> Appraisal:
+    """Appraise a macro AUROC. Only a classifier's scores are log-odds, and are calibrated or not."""
     parsed = [scores_and_labels(table) for table in tables]
     per_draw: list[Scored] = [(scores, labels) for scores, labels, _ in parsed]
     classes = parsed[0][2]
-    draws = make_draws(tables[0])
+    classifier = found[0].record.cell["task"] == "classification"
     subgroups, gaps = _subgroups(tables[0], per_draw, draws, classes, level)
     scored = scorable(per_draw[0][1])
     replicates = np.stack([auroc_replicates(*one, draws) for one in per_draw])
     whole = [classification_scores(*one, classes) for one in per_draw]
-    calibration = [calibration_scores(scores, labels, classes) for scores, labels in per_draw]
+    if classifier:
+        calibration = [calibration_scores(scores, labels, classes) for scores, labels in per_draw]
+        secondary = secondary | {name: fmean(one[name] for one in calibration) for name in ("brier", "ece")}
     details = Details(
-        digest=digests[0],
+        digest=digest,
         cases=len(tables[0]),
         clusters=draws.counts.shape[1],
         redrawn=draws.redrawn,
@@ -169,14 +237,13 @@ def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Ap
         ),
         subgroups=subgroups,
         gaps=gaps,
-        secondary={
-            "macro_auprc": fmean(one["macro_auprc"] for one in whole),
-            **{name: fmean(one[name] for one in calibration) for name in ("brier", "ece")},
-        },
-        reliability=_reliability(per_draw[0], level),
+        secondary=secondary,
+        reliability=_reliability(per_draw[0], level) if classifier else (),
         operating_points=_operating_points(
             [operating_points(table, one.record.details) for table, one in zip(tables, found, strict=True)]
-        ),
+        )
+        if classifier
+        else (),
     )
     return Appraisal(
         scores=np.array([one["macro_auroc"] for one in whole], np.float64),

@@ -11,7 +11,7 @@ import pandas as pd
 from benchx.errors import StoreError
 from benchx.reporting.building.gathering import Found
 from benchx.results.store import PREDICTIONS
-from benchx.tasks.predictions import fault
+from benchx.tasks.scoring import FAULTS
 
 _ROUNDING = 1e-6
 """A recorded score that is farther from its predictions' is another one."""
@@ -26,10 +26,12 @@ def read_predictions(found: Found) -> pd.DataFrame:
     """Read a result's predictions, cases in the order of their ids.
 
     Raises:
-        StoreError: the file or the record's details are not as a classification task writes them.
+        StoreError: the file or the record's details are not as the task writes them.
     """
     table = found.store.predictions(found.record.key)
-    problem = fault(table) or _details_fault(found.record.details, set(table.get("fold", ())))
+    problem = FAULTS[found.record.cell["task"]](table) or _details_fault(
+        found.record.details, set(table.get("fold", ()))
+    )
     if problem:
         raise StoreError(
             f"the result {found.record.key[:12]} cannot be scored: {problem}",

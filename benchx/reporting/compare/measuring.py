@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from benchx.reporting.compare.comparison import Row
 from benchx.reporting.compare.matching import CellName, Side, check_comparable
 from benchx.reporting.compare.notes import cost_of, notes_of
 from benchx.tasks.predictions import scores_and_labels
+from benchx.tasks.scoring import MEASURES
 
 REPLICATES = 2000
 """As on a board, whose replicates in the stores' caches are then used again."""
@@ -43,7 +45,7 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     check_comparable(name, record, right[0].record)
     before, after = ([read_predictions(found) for found in side] for side in (left, right))
     _check_cases(name, before, after)
-    a_scores, b_scores = _scores(before), _scores(after)
+    a_scores, b_scores = (_scores(record.cell, tables) for tables in (before, after))
     unit = record.provenance.unit or "image"
     row = Row(
         name,
@@ -63,7 +65,7 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
         ),
         cost=cost_of(left, right),
     )
-    if shared and all(_same_scores(a, b) for a, b in zip(before, after, strict=True)):
+    if shared and all(_same_scores(record.cell, a, b) for a, b in zip(before, after, strict=True)):
         return replace(row, verdict="same", identical=True)
     if row.units < 2:
         return replace(row, reason=f"all {len(before[0])} test images are of one {unit}: no interval")
@@ -90,9 +92,14 @@ def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence
                 )
 
 
-def _scores(tables: Sequence[pd.DataFrame]) -> list[float]:
-    return np.array([macro_auroc(*scores_and_labels(table)[:2]) for table in tables], np.float64).tolist()
+def _scores(cell: Mapping[str, Any], tables: Sequence[pd.DataFrame]) -> list[float]:
+    if cell["primary"] == "macro_auroc":
+        return np.array([macro_auroc(*scores_and_labels(table)[:2]) for table in tables], np.float64).tolist()
+    return [MEASURES[cell["task"]][cell["primary"]].of(table) for table in tables]
 
 
-def _same_scores(a: pd.DataFrame, b: pd.DataFrame) -> bool:
-    return np.array_equal(scores_and_labels(a)[0], scores_and_labels(b)[0], equal_nan=True)
+def _same_scores(cell: Mapping[str, Any], a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    if cell["primary"] == "macro_auroc":
+        return np.array_equal(scores_and_labels(a)[0], scores_and_labels(b)[0], equal_nan=True)
+    terms = MEASURES[cell["task"]][cell["primary"]].terms
+    return np.array_equal(terms(a), terms(b))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, unvarying
-from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval
+from benchx.statistics.bootstrap import bca_interval, macro_auroc_replicates, percentile_interval, sums_replicates
 from benchx.statistics.paired_tests import cluster_numbers
 from benchx.statistics.resampling import Draws, draw_clusters, leave_out, values_held
 
@@ -95,6 +95,12 @@ def _averaged(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _replicated(pair: Pairing, draws: Draws) -> np.ndarray:
     """Return the draw-averaged difference of every replicate [R]."""
+    if (measure := pair.measure) is not None:
+        sides = (
+            np.stack([sums_replicates(terms, measure.of_sums, draws) for terms in side.scores])
+            for side in (pair.a, pair.b)
+        )
+        return _averaged(*sides)
     of_a, of_b = (
         np.stack([macro_auroc_replicates(scores, pair.labels, draws) for scores in side.scores])
         for side in (pair.a, pair.b)

@@ -12,8 +12,8 @@ from benchx.reporting.building.columns import assess
 from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.building.gathering import Gathered, Gathering, gather
 from benchx.reporting.building.leaderboard import Rules
-from benchx.reporting.pair.sides import PairTest, make_pairing
-from benchx.reporting.pair.tests import TESTS, equivalence_test
+from benchx.reporting.pair.sides import Pairing, PairTest, make_pairing
+from benchx.reporting.pair.tests import MEASURE_TESTS, TESTS, equivalence_test
 from benchx.results.store import Store
 from benchx.suites import Suite
 
@@ -117,7 +117,7 @@ def compare_pair(
             f"run: benchx run --suite {suite.name} --method {a} --method {b} --store {stores[0].path}",
         )
     draws = DrawsByCases(rules.replicates)
-    total = len(both) * (len(TESTS) + (rules.margin is not None))
+    total = sum(len(_tests(one)) + (rules.margin is not None) for one in both)
     made = 0
 
     def count() -> None:
@@ -130,6 +130,10 @@ def compare_pair(
     return ComparedPair(
         suite.name, suite.version, gathering.data, a, b, rules.level, rules.margin, compared, left_out, gathering.notes
     )
+
+
+def _tests(gathered: Gathered) -> tuple[Callable[[Pairing], PairTest], ...]:
+    return TESTS if gathered.cell.primary == "macro_auroc" else MEASURE_TESTS
 
 
 def _check_known(gathering: Gathering, names: Sequence[str]) -> None:
@@ -161,7 +165,7 @@ def _column(
     assessed = assess(gathered, draws, rules.replicates, rules.level)
     pair = make_pairing(assessed, a, b, rules.level)
     tests = []
-    for test in TESTS:
+    for test in _tests(gathered):
         tests.append(test(pair))
         count()
     if rules.margin is not None:
@@ -180,6 +184,6 @@ def _column(
         b_draws=pair.b.draws,
         unit=pair.units,
         units=pair.size,
-        cases=len(pair.labels),
+        cases=len(pair.clusters),
         tests=tuple(tests),
     )

@@ -18,7 +18,9 @@ from benchx.reporting.building.families import Scores, difference, draw_priors
 from benchx.reporting.building.gathering import Found
 from benchx.reporting.building.predictions import read_predictions
 from benchx.statistics.variance import Estimate
+from benchx.tasks.measures import Measure
 from benchx.tasks.predictions import scores_and_labels
+from benchx.tasks.scoring import MEASURES
 
 ROUNDING = 1e-12
 """Differences of scores that vary by less do not vary."""
@@ -58,7 +60,7 @@ class Side:
         draws: their names.
         tables: the predictions of every draw, cases in one order.
         details: of every draw's record.
-        scores: [S, N, C], of the scorable classes.
+        scores: [S, N, C], of the scorable classes; of a measure its terms [S, N, M].
         replicates: [S, R], the metric of every draw on the board's bootstrap replicates.
     """
 
@@ -83,6 +85,7 @@ class Pairing:
         estimate: A - B by the board's rule.
         narrower: the same at the level of two one-sided tests, 1 - 2 alpha.
         seed: of whatever the tests draw.
+        measure: what is compared, where it follows from sums over cases; None for macro AUROC.
     """
 
     a: Side
@@ -96,6 +99,7 @@ class Pairing:
     estimate: Estimate
     narrower: Estimate
     seed: int
+    measure: Measure | None = None
 
     @property
     def size(self) -> int:
@@ -113,7 +117,9 @@ def make_pairing(assessed: Assessed, a: str, b: str, level: float) -> Pairing:
     by_method = {one.method: one for one in assessed.scores}
     prior = draw_priors(assessed.scores)[by_method[a].draws]
     estimate, narrower = (difference(by_method[a], by_method[b], prior, one) for one in (level, 2 * level - 1))
-    side_a, side_b = (_side(gathered.by_method[name], by_method[name]) for name in (a, b))
+    cell = gathered.cell
+    measure = None if cell.primary == "macro_auroc" else MEASURES[cell.task][cell.primary]
+    side_a, side_b = (_side(gathered.by_method[name], by_method[name], measure) for name in (a, b))
     table = side_a.tables[0]
     _, labels, classes = scores_and_labels(table)
     places = np.flatnonzero(scorable(labels))
@@ -129,25 +135,34 @@ def make_pairing(assessed: Assessed, a: str, b: str, level: float) -> Pairing:
         units=UNITS[unit],
         estimate=estimate,
         narrower=narrower,
-        seed=int(fraction_of_hash("pair", gathered.cell.dataset) * 2**53),
+        seed=int(fraction_of_hash("pair", cell.dataset) * 2**53),
+        measure=measure,
     )
 
 
-def _side(found: Sequence[Found], scores: Scores) -> Side:
+def _side(found: Sequence[Found], scores: Scores, measure: Measure | None) -> Side:
     tables = tuple(read_predictions(one) for one in found)
-    parsed = [scores_and_labels(table) for table in tables]
+    if measure is None:
+        parsed = [scores_and_labels(table) for table in tables]
+        compared = [logits[:, scorable(labels)] for logits, labels, _ in parsed]
+    else:
+        compared = [measure.terms(table) for table in tables]
     return Side(
         value=scores.estimate.value,
         draws=scores.draws,
         tables=tables,
         details=tuple(one.record.details for one in found),
-        scores=np.stack([logits[:, scorable(labels)] for logits, labels, _ in parsed]),
+        scores=np.stack(compared),
         replicates=scores.replicates,
     )
 
 
 def unvarying(pair: Pairing) -> str:
     """Say why a difference has no variance."""
+    if pair.measure is not None:
+        same = pair.a.scores.shape == pair.b.scores.shape and np.array_equal(pair.a.scores, pair.b.scores)
+        alike = "both methods do the same on all cases"
+        return alike if same else f"the difference does not vary over {pair.units}"
     if all(_constant(side.scores, pair.labels) for side in (pair.a, pair.b)):
         return "constant predictions"
     ranks_a, ranks_b = (_ranked(side.scores, pair.labels) for side in (pair.a, pair.b))

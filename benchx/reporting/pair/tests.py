@@ -16,7 +16,7 @@ from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, Side, unvar
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.multiplicity import holm
-from benchx.statistics.paired_tests import cluster_numbers, mcnemar
+from benchx.statistics.paired_tests import cluster_numbers, mcnemar, swap_permutation
 from benchx.statistics.power import equivalence
 from benchx.statistics.resampling import values_held
 from benchx.tasks.operating_points import calls
@@ -124,6 +124,32 @@ def equivalence_test(pair: Pairing, margin: float) -> PairTest:
     return PairTest(name, narrow.value, narrow.low, narrow.high, p_value, pair.size, None, basis)
 
 
+def exchange_test(pair: Pairing) -> PairTest:
+    """Return the permutation of a measure: what two methods do on a cluster is exchanged, draws of it together."""
+    name, measure = "permutation", pair.measure
+    assert measure is not None
+    shared = _shared(pair)
+    if not shared:
+        return PairTest(name, reason="no draw in common, and exchanges are made draw by draw")
+    names, member = np.unique(pair.clusters, return_inverse=True)
+    a, b = (
+        _by_cluster(side.scores[[side.draws.index(draw) for draw in shared]], member, len(names))
+        for side in (pair.a, pair.b)
+    )
+    found = swap_permutation(
+        lambda sums: float(measure.of_sums(sums.sum(axis=0)).mean()), a, b, None, PERMUTATIONS, pair.seed
+    )
+    if not found.n:
+        return PairTest(name, reason=unvarying(pair))
+    all_of_both = len(shared) == len(pair.a.draws) == len(pair.b.draws)
+    of_draws = "" if all_of_both else f" of draws {', '.join(shared)} only"
+    basis = f"exchanges cases by {pair.unit}{of_draws}; at most {PERMUTATIONS}; smallest p {found.smallest_p:.2g}"
+    return PairTest(name, found.statistic, None, None, found.p_value, found.n, found.smallest_p, basis)
+
+
+MEASURE_TESTS: tuple[Callable[[Pairing], PairTest], ...] = (t_test, percentile_test, bca_test, exchange_test)
+"""Of a score that follows from sums over cases."""
+
 TESTS: tuple[Callable[[Pairing], PairTest], ...] = (
     t_test,
     percentile_test,
@@ -133,6 +159,13 @@ TESTS: tuple[Callable[[Pairing], PairTest], ...] = (
     permutation_test,
     mcnemar_row,
 )
+
+
+def _by_cluster(terms: np.ndarray, member: np.ndarray, clusters: int) -> np.ndarray:
+    """Sum terms [S, N, M] over the cases of every cluster: [K, S, M]."""
+    sums = np.zeros((clusters, terms.shape[0], terms.shape[2]))
+    np.add.at(sums, member, np.moveaxis(terms, 0, 1))
+    return sums
 
 
 def _fewest_holders(pair: Pairing) -> tuple[int, str, str]:

@@ -29,7 +29,7 @@ def random_crops(
     whole_side = spec.model_copy(update={"resize": "center_crop", "resize_to": side})
     pixels = torch.empty((len(images), 1, spec.size, spec.size), dtype=torch.uint8)
     for row, image in enumerate(images):
-        height, width, _, _ = place(*image.shape, whole_side)
+        height, width, _, _ = place(image.shape[0], image.shape[1], whole_side)
         whole = torch.from_numpy(rescaled(image, spec).copy())[None, None]
         resized = resize(whole, height, width, spec.interpolation)
         spare = np.array([height - spec.size + 1, width - spec.size + 1])

@@ -178,7 +178,7 @@ def calls_at_zero(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     kept = scorable(labels)
     called, truth = scores[:, kept] > 0, labels[:, kept]
     counts = [called & (truth == 1), called & (truth == 0), ~called & (truth == 1)]
-    return np.stack(counts, axis=2).reshape(len(scores), -1).astype(np.float64)
+    return np.stack(counts, axis=2).reshape(len(scores), 3 * int(kept.sum())).astype(np.float64)
 
 
 def macro_f1(sums: np.ndarray) -> np.ndarray:

@@ -9,12 +9,34 @@ import pandas as pd
 
 from benchx.tasks.classification import scores as classification
 from benchx.tasks.measures import Measure
+from benchx.tasks.report_generation import scores as report_generation
+from benchx.tasks.retrieval import scores as retrieval
+from benchx.tasks.segmentation import scores as segmentation
+from benchx.tasks.zero_shot import scores as zero_shot
 
-SCORERS: Mapping[str, Callable[[pd.DataFrame], dict[str, Any]]] = {"classification": classification.score}
+SCORERS: Mapping[str, Callable[[pd.DataFrame], dict[str, Any]]] = {
+    "classification": classification.score,
+    "segmentation": segmentation.score,
+    "report_generation": report_generation.score,
+    "retrieval": retrieval.score,
+    "zero_shot": zero_shot.score,
+}
 """What computes all scores of a task from a prediction table."""
 
-FAULTS: Mapping[str, Callable[[pd.DataFrame], str | None]] = {"classification": classification.fault}
+FAULTS: Mapping[str, Callable[[pd.DataFrame], str | None]] = {
+    "classification": classification.fault,
+    "segmentation": segmentation.fault,
+    "report_generation": report_generation.fault,
+    "retrieval": retrieval.fault,
+    "zero_shot": zero_shot.fault,
+}
 """What says why a table is not one of the task, or None."""
 
-MEASURES: Mapping[str, Mapping[str, Measure]] = {"classification": classification.MEASURES}
+MEASURES: Mapping[str, Mapping[str, Measure]] = {
+    "classification": classification.MEASURES,
+    "segmentation": segmentation.MEASURES,
+    "report_generation": report_generation.MEASURES,
+    "retrieval": retrieval.MEASURES,
+    "zero_shot": zero_shot.MEASURES,
+}
 """The scores of a task that follow from sums over cases; macro AUROC does not."""

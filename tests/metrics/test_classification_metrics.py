@@ -1,4 +1,4 @@
-"""AUROC and average precision against scikit-learn, and the rules for classes that cannot be scored."""
+"""AUROC, average precision and F1 against scikit-learn, and the rules for classes that cannot be scored."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
 from benchx.metrics.classification import (
     auroc,
     average_precision,
+    calls_at_zero,
     classification_scores,
+    f1_at_zero,
     macro_auroc,
+    macro_f1,
     scorable,
 )
 
@@ -117,3 +120,54 @@ def test_macro_is_the_mean_over_scorable_classes() -> None:
     assert macro_auroc(scores[:, 3:], labels[:, 3:]) is None
     nothing = classification_scores(np.zeros((0, 1)), np.zeros((0, 1)), ["Mass"])
     assert (nothing["macro_auroc"], nothing["n"]) == (None, 0)
+
+
+def draw_calls(seed: int, n: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, many of them exactly 0, and labels of which some are missing."""
+    rng = np.random.default_rng(seed)
+    logits = rng.integers(-2, 3, (n, classes)).astype(np.float32) / 2
+    labels = (rng.random((n, classes)) < 0.4).astype(np.float32)
+    labels[rng.random((n, classes)) < 0.2] = NAN
+    return logits, labels
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_f1_at_zero_equals_scikit_learn(seed: int) -> None:
+    logits, labels = draw_calls(seed, int(np.random.default_rng(seed).integers(4, 60)), 1 + seed % 4)
+    logits[:, 0] -= seed % 2 * 9.0  # of odd seeds the first class is never called
+    expected = []
+    for column, truth in zip(logits.T, labels.T, strict=True):
+        known = ~np.isnan(truth)
+        if len(np.unique(truth[known])) == 2:
+            expected.append(f1_score(truth[known], column[known] > 0, zero_division=0))
+    assert expected
+    assert f1_at_zero(logits, labels) == pytest.approx(np.mean(expected), abs=1e-12)
+
+
+def test_f1_at_zero_is_that_of_the_larger_of_two_outputs() -> None:
+    outputs = np.random.default_rng(0).integers(-2, 3, (200, 2)).astype(float)
+    labels = (np.random.default_rng(1).random(200) < 0.3).astype(float)
+    found = f1_at_zero(outputs[:, 1:] - outputs[:, :1], labels[:, None])
+    assert found == pytest.approx(f1_score(labels, outputs.argmax(axis=1)), abs=1e-12)
+
+
+@pytest.mark.parametrize("labels", [[], [1.0, 1], [0.0, 0], [NAN, NAN], [1, NAN]])
+def test_f1_of_a_class_with_one_value_is_none(labels: list[float]) -> None:
+    logits = np.ones((len(labels), 1))
+    assert f1_at_zero(logits, np.array(labels).reshape(-1, 1)) is None
+
+
+def test_f1_by_hand() -> None:
+    labels = np.array([[1.0, 1, 0], [1, 0, 0], [0, 0, 0]])
+    assert f1_at_zero(np.array([[2.0, -1, 5], [0, -1, 5], [1, -np.inf, 5]]), labels) == (0.5 + 0) / 2
+    assert f1_at_zero(np.array([[np.inf, 1, 5], [1, -1, 5], [-1, -1, 5]]), labels) == 1.0
+
+
+def test_f1_of_a_resample_follows_from_sums_over_its_cases() -> None:
+    logits, labels = draw_calls(3, 80, 3)
+    columns = calls_at_zero(logits, labels)
+    chosen = np.random.default_rng(4).integers(0, 80, (10, 80))
+    found = macro_f1(columns[chosen].sum(axis=1))
+    expected = [f1_at_zero(logits[rows], labels[rows]) for rows in chosen]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert np.isnan(macro_f1(np.zeros((5, 0)))).all()

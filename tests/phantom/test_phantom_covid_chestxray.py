@@ -69,7 +69,10 @@ def test_the_reader_gives_labels_and_people(samples):
         covid_or_not.append(expected[0])
     assert {True, False} <= set(covid_or_not)
     assert samples.missing == ()
-    assert samples.reports == {}
+    for name, report in samples.reports.items():
+        patient, number = _image(name)
+        assert report.findings == render(patient, number, SIZE).report
+    assert set(samples.reports) == set(samples.table["sample"])
     assert "3 rows are not X-rays (CT) and are not used" in samples.notes
 
 

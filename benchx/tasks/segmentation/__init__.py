@@ -1,0 +1,1 @@
+"""Segmentation: a decoder on an encoder's maps, scored per image against outlines."""

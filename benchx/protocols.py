@@ -25,10 +25,13 @@ class CardInput(Strict):
 
     Attributes:
         size: side in pixels; null = the card's. Another size scales the card's resize in proportion.
+        resize: how images come into the square; null = as the card has it. With `letterbox` or `stretch` nothing of an
+            image is cut off, as segmentation needs it.
     """
 
     preprocessing: Literal["card"]
     size: int | None = Field(default=None, ge=32)
+    resize: Literal["letterbox", "stretch"] | None = None
 
 
 class SuiteInput(Strict):
@@ -211,7 +214,7 @@ class Decoder(Strict):
         name: `unet` (segmentation-models-pytorch) or `upernet` (Xiao et al. 2018, as in MMSegmentation).
         width: channels of UPerNet.
         dropout: before its classifier.
-        auxiliary: weight of the loss of a second head on the map of stride 16; null = none.
+        auxiliary: weight of the loss of a second head on the last map but one; null = none.
     """
 
     name: Literal["unet", "upernet"]
@@ -230,8 +233,8 @@ class Segment(Training):
         loss: `dice-ce` = Dice and cross-entropy (MONAI), `ce` = cross-entropy alone.
         selection: the validation metric that chooses the epoch.
         horizontal_flip: probability of mirroring a training image and its mask.
-        cache_gigabytes: maps of a frozen encoder are kept on disk (bf16) where they fit into so much; 0 = never.
-            Training images are then not mirrored.
+        cache_gigabytes: maps of a frozen encoder are kept on disk (bf16) where they fit into so much and images are
+            not mirrored; 0 = never. It pays for a U-Net on a large encoder; under UPerNet the decoder takes the time.
         tolerance: of the normalised surface distance, in mm where the spacing is known and pixels of the original else.
     """
 

@@ -297,6 +297,8 @@ def input_spec(card: Card, rule: InputRule, short_side: int) -> InputSpec:
         spec = rule.spec(card.images.channels)
     else:
         spec = card.images if rule.size is None else card.images.scaled_to(rule.size)
+        if rule.resize is not None:
+            spec = spec.model_copy(update={"resize": rule.resize, "resize_to": None})
     needed = spec.resize_to or spec.size
     if needed > short_side:
         raise UsageError(

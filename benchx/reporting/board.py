@@ -40,6 +40,10 @@ class Pair:
     equivalent: bool | None
 
 
+PUBLISHED_SEEDS = 3
+"""Behind a published score whose std is known, as in all sources so far; their std divides by 3, not by 2."""
+
+
 @dataclass(frozen=True)
 class Published:
     """A score that somebody published, not run here.
@@ -115,6 +119,21 @@ class Column:
     def is_blind(self) -> bool:
         """Whether the test set cannot separate the methods."""
         return self.discriminability is not None and self.discriminability.verdict == "cannot"
+
+    def against(self, published: Published) -> tuple[float, float] | None:
+        """Return by how much a method's score here exceeds its published one, and that in units of its uncertainty.
+
+        The uncertainty is the root of the squared standard errors of both: of the score here, over patients and draws,
+        and of the published mean, over its seeds, where a std was printed. That both are on the same patients is not
+        taken off, so the second number is rather too small. None where the method has no result here, or no error.
+        """
+        row = self.row(published.method)
+        if row is None:
+            return None
+        of_seeds = 0.0 if published.std is None else published.std**2 / (PUBLISHED_SEEDS - 1)
+        error = (row.score.se**2 + of_seeds) ** 0.5
+        gap = row.score.value - published.value
+        return (gap, gap / error) if error > 0 else None
 
     def row(self, method: str) -> Row | None:
         """Return a method's row, or None."""

@@ -112,6 +112,10 @@ class Row:
         reliability: of the first draw, all classes together.
         untrained: classes that had no positive or no negative among the training cases of some draw.
         unreadable: images left out because they could not be read.
+        transductive: whether a case's scores depend on the other test cases.
+        searches: that chose the settings, one per draw and fold; 0 where nothing was searched.
+        trials: of each.
+        late_trials: searches whose best validation score came in the last third of the trials.
     """
 
     method: str
@@ -131,6 +135,10 @@ class Row:
     operating_points: tuple[OperatingPoint, ...]
     untrained: tuple[str, ...]
     unreadable: int
+    transductive: bool = False
+    searches: int = 0
+    trials: int = 0
+    late_trials: int = 0
 
     @property
     def wall_seconds(self) -> float:

@@ -33,6 +33,7 @@ def environment(templates: Path) -> Environment:
         wording.p_value,
         wording.percent,
         wording.published_value,
+        wording.against_published,
         plural,
     )
     made.filters |= {form.__name__: form for form in forms}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from benchx.reporting.board import Board, Correction, Drawn, Family, Published
+from benchx.reporting.board import Board, Column, Correction, Drawn, Family, Published
+from benchx.reporting.rows import Row
 from benchx.statistics.variance import Estimate
+from benchx.words import plural
 
 DOTS = {"separates": "●", "weakly": "◐", "cannot": "○"}
 """The mark of a discriminability verdict."""
@@ -24,8 +26,28 @@ FAMILIES: dict[Family, str] = {
 METRICS = {
     "macro_auroc": "the area under the receiver operating characteristic curve (AUROC), averaged over classes",
     "macro_auprc": "macro AUPRC",
+    "f1": "F1 at log-odds above 0, averaged over classes",
+    "dice": "the Dice coefficient of the foreground, averaged over images",
+    "mdice": "the mean Dice coefficient of background and foreground, pixels pooled over the test set",
+    "bleu_4": "BLEU-4 of the test set",
+    "cleaned_bleu_4": "BLEU-4 of the test set against cleaned references",
+    "rouge_l": "ROUGE-L, averaged over studies",
+    "radgraph_f1": "F1-RadGraph, averaged over studies",
+    **{
+        f"{way}_recall_at_{depth}": f"recall at {depth} of {words} retrieval"
+        for way, words in (("i2t", "image-to-report"), ("t2i", "report-to-image"))
+        for depth in (1, 5, 10)
+    },
+    **{
+        f"i2t_class_{what}_at_{depth}": f"{words} at {depth} of class matches in image-to-report retrieval"
+        for what, words in (("hit", "hits"), ("precision", "precision"))
+        for depth in (1, 5, 10)
+    },
 }
 """What a metric is called in a sentence."""
+
+CASES = {"report_generation": ("test study", "test studies"), "retrieval": ("query", "queries")}
+"""What a test case is called, where it is not one image; singular and plural."""
 
 VARIED: dict[Drawn, str] = {
     "subset": "the labelled subset",
@@ -79,6 +101,24 @@ def published_value(row: Published) -> str:
     return number(row.value) if row.std is None else f"{number(row.value)} ± {number(row.std)}"
 
 
+def cases(column: Column) -> str:
+    """Write how many test cases a column has: `1372 test images`."""
+    return plural(column.cases, *CASES.get(column.task, ("test image",)))
+
+
+def late_words(row: Row) -> str:
+    """Say whether a method might have gained from more trials than its searches had."""
+    searches = f"{plural(row.searches, 'search', 'searches')} of {plural(row.trials, 'trial')}"
+    late = f"in {row.late_trials} of {searches} the best was among the last third"
+    return f"{late}, so more of them might pay" if row.late_trials else f"{late}, so more of them would hardly pay"
+
+
+def against_published(column: Column, row: Published) -> str:
+    """Write by how much the score here exceeds a published one: `+0.012 (1.4 σ)`; empty where none is here."""
+    against = column.against(row)
+    return "" if against is None else f"{number(against[0], signed=True)} ({number(abs(against[1]), digits=1)} σ)"
+
+
 def rules(board: Board) -> tuple[str, ...]:
     """Say by which rules a board was made, one sentence group each."""
     alpha = 1 - board.level
@@ -117,5 +157,8 @@ def rules(board: Board) -> tuple[str, ...]:
             )
         ),
         "† marks a result whose method saw something of the dataset in its pretraining.",
-        "Published scores are what their sources print; they were not run here, and are neither ranked nor tested.",
+        "Published scores are what their sources print; they were not run here, and are neither ranked nor tested. "
+        "Beside a score of the same method stands its difference in units (σ) of its uncertainty: the root of the "
+        "squared standard errors of the score here, over patients and draws, and of the published mean, over its seeds "
+        "where a standard deviation is printed.",
     )

@@ -38,6 +38,8 @@ KINDS = {
         "classes",
         trained=False,
     ),
-    "report_generation": Kind(1, ("bleu_4", "cleaned_bleu_4", "radgraph_f1", "rouge_l"), ("generate",), None, trained=True),
+    "report_generation": Kind(
+        1, ("bleu_4", "cleaned_bleu_4", "radgraph_f1", "rouge_l"), ("generate",), None, trained=True
+    ),
     "zero_shot": Kind(1, ("macro_auroc",), ("zero-shot",), "classes", trained=False),
 }

@@ -230,7 +230,19 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
             sorted({name for r in records for fold in r.details["folds"] for name in fold["untrained_classes"]})
         ),
         unreadable=records[0].provenance.unreadable,
+        transductive=any(record.details.get("transductive") for record in records),
+        **_searched(records),
     )
+
+
+def _searched(records: Sequence[Record]) -> dict[str, int]:
+    """Count the searches of a method's draws and folds, and those that found their best late."""
+    curves = [fold["search"]["best_so_far"] for r in records for fold in r.details["folds"] if "search" in fold]
+    return {
+        "searches": len(curves),
+        "trials": max(map(len, curves), default=0),
+        "late_trials": sum(3 * curve.index(curve[-1]) >= 2 * len(curve) for curve in curves),
+    }
 
 
 def _half_width(scores: Scores) -> float | None:

@@ -15,6 +15,7 @@ from benchx.reporting.wording import (
     CORRECTIONS,
     DOTS,
     PHANTOM,
+    against_published,
     digest_start,
     estimate_text,
     interval,
@@ -114,14 +115,15 @@ def _scores(board: Board, method: str) -> Iterator[Section]:
         origins = [[one.paper, one.authors_code] for one in published]
         rows = tuple(
             (naming.column(one.column), *("" if by is None else published_value(by) for by in origin),
-             estimate_text(one.row.score))
+             estimate_text(one.row.score),
+             "; ".join(filter(None, (against_published(one.column, by) for by in origin if by is not None))))
             for one, origin in zip(published, origins, strict=True)
         )  # fmt: skip
         sources = dict.fromkeys(by.cited for origin in origins for by in origin if by is not None)
         yield Section(
             "Published figures beside ours",
             (f"Published scores were not run here, nor tested. Sources: {'; '.join(sources)}.",),
-            Table(("column", "paper", "authors' code", f"ours [{level}]"), rows),
+            Table(("column", "paper", "authors' code", f"ours [{level}]", "ours - published"), rows),
         )
 
 

@@ -30,7 +30,7 @@ def to_csv(board: Board) -> str:
         for row in (
             *(_scored(column, row, place) for place, row in enumerate(column.rows, start=1)),
             *({"method": method, "origin": "here", "absent": reason} for method, reason in column.absent.items()),
-            *(_published(row) for row in column.published),
+            *(_published(column, row) for row in column.published),
         )
     ]
     secondary = sorted(
@@ -49,7 +49,9 @@ _FIELDS = (
     "planned_draws", "drawn", "next_draw_half_width", "letters", "tied_with_best", "rank_low", "rank_high", "p_best",
     "difference_to_best", "difference_low", "difference_high", "difference_p_adjusted", "contaminated", "certificate",
     "discriminability", "detectable", "reliability", "unit", "units", "cases", "excluded", "shared_units", "redrawn",
-    "untrained", "unreadable", "wall_seconds", "peak_memory_bytes", "absent", "published_std", "source", "note",
+    "untrained", "unreadable", "wall_seconds", "peak_memory_bytes", "absent", "published_std",
+    "ours_minus_published", "in_uncertainties", "source", "note",
+    "transductive", "searches", "trials", "late_trials",
 )  # fmt: skip
 
 
@@ -110,14 +112,18 @@ def _scored(column: Column, row: Row, place: int) -> dict[str, Any]:
         "certificate": row.certificate,
         "untrained": list(row.untrained),
         "unreadable": row.unreadable,
+        **{name: getattr(row, name) for name in ("transductive", "searches", "trials", "late_trials")},
         "wall_seconds": row.wall_seconds,
         "peak_memory_bytes": max(draw.peak_memory_bytes for draw in row.draws),
         **{f"secondary_{name}": value for name, value in row.secondary.items()},
     }
 
 
-def _published(row: Published) -> dict[str, Any]:
+def _published(column: Column, row: Published) -> dict[str, Any]:
+    gap, sigmas = column.against(row) or (None, None)
     return {
+        "ours_minus_published": gap,
+        "in_uncertainties": sigmas,
         "method": row.method,
         "origin": row.origin,
         "score": row.value,

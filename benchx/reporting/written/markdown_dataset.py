@@ -15,8 +15,11 @@ from benchx.reporting.wording import (
     DRAWN,
     ORIGINS,
     VERDICTS,
+    against_published,
+    cases,
     estimate_text,
     interval,
+    late_words,
     number,
     p_value,
     percent,
@@ -53,7 +56,7 @@ def _about(columns: Sequence[Column]) -> str:
     sharing = f"{plural(shared, last.unit, UNITS[last.unit])} {agreeing(shared, 'stands', 'stand')}"
     leak = f" **{sharing} in two parts of this split.**" if shared else ""
     return (
-        f"{escape(last.primary)} on {plural(last.cases, 'test image')} of "
+        f"{escape(last.primary)} on {cases(last)} of "
         f"{plural(last.units, last.unit, UNITS[last.unit])}, split {escape(last.split_kind)}; "
         f"intervals over {UNITS[last.unit]}.{leak}{left_out}"
     )
@@ -79,7 +82,8 @@ def _headers(columns: Sequence[Column]) -> list[str]:
 def _scores(columns: Sequence[Column]) -> str:
     def cell(_: Column, row: Row) -> str:
         missing = f" ({len(row.draws)} of {row.planned_draws} draws)" if len(row.draws) < row.planned_draws else ""
-        return f"{estimate_text(row.score)} {escape(row.letters)}{' †' if row.contaminated else ''}{missing}"
+        marks = " †" * bool(row.contaminated) + " ‡" * row.transductive
+        return f"{estimate_text(row.score)} {escape(row.letters)}{marks}{missing}"
 
     rows = _by_method(columns, cell)
     for method, origin in dict.fromkeys((one.method, one.origin) for column in columns for one in column.published):
@@ -152,6 +156,7 @@ def _remarks_on(column: Column) -> list[str]:
     lines += [f"{escape(method)}: no result ({escape(why)})" for method, why in column.absent.items()]
     lines += [
         f"published, not run here: {escape(one.method)} ({ORIGINS[one.origin]}) is from {escape(one.cited)}"
+        + (f"; the score here differs by {against}" if (against := against_published(column, one)) else "")
         for one in column.published
     ]
     return lines
@@ -165,6 +170,10 @@ def _remarks_on_rows(column: Column) -> list[str]:
             said[f"† pretraining saw {escape(', '.join(row.contaminated))}"].append(row.method)
         if row.untrained:
             said[f"in some draw no training case to learn {escape(', '.join(row.untrained))}"].append(row.method)
+        if row.transductive:
+            said["‡ scores are standardised over the test images, so each depends on the others"].append(row.method)
+        if row.trials:
+            said[f"search: {late_words(row)}"].append(row.method)
         if row.unreadable:
             said[f"{plural(row.unreadable, 'unreadable image')} left out"].append(row.method)
     return [

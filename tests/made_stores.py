@@ -19,6 +19,9 @@ from benchx.results.store import Store
 from benchx.suites import Suite, read_suite
 from benchx.tasks.classification.scores import score
 
+CLASSIFICATION = str(Path(__file__).with_name("classification.yaml"))
+"""A suite named phantom, of classification alone."""
+
 WEIGHTS = digest_json("weights")
 Edit = Callable[[Cell, pd.DataFrame], pd.DataFrame]
 
@@ -39,14 +42,14 @@ def made_store(
 
     Args:
         skills: by method (names of cards), how far positives lie above negatives, in standard deviations.
-        suite: `phantom` unless given.
+        suite: that of `CLASSIFICATION` unless given.
         patients, images: test patients of every dataset, and images of each.
         spread: standard deviation of a draw's skill.
         keep: which cells to write.
         edit: changes a cell's predictions before they are scored.
         provenance: fields to set otherwise.
     """
-    suite = suite or read_suite("phantom")
+    suite = suite or read_suite(CLASSIFICATION)
     store = Store(path)
     for cell in plan(suite, list(skills)):
         if keep(cell):

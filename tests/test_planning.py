@@ -3,12 +3,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from made_stores import CLASSIFICATION
 
 from benchx.errors import UsageError
 from benchx.planning import plan
 from benchx.suites import read_suite
 
-PHANTOM = read_suite("phantom")
+PHANTOM = read_suite(CLASSIFICATION)
 
 
 def test_the_grid_has_every_point_and_no_seed_where_nothing_is_drawn():
@@ -56,7 +57,7 @@ def test_the_key_moves_with_everything_that_can_change_a_number():
 
 def test_the_whole_set_does_not_depend_on_how_fractions_are_drawn(tmp_path):
     path = tmp_path / "other.yaml"
-    path.write_text("extends: phantom\nname: other\nfractions: [0.5, 1.0]\ncut_validation: false\n")
+    path.write_text(f"extends: {CLASSIFICATION}\nname: other\nfractions: [0.5, 1.0]\ncut_validation: false\n")
     other = {cell.digest for cell in plan(read_suite(str(path)), ["a"], fractions=[1.0])}
     assert other == {cell.digest for cell in plan(PHANTOM, ["a"], fractions=[1.0])}
 

@@ -3,8 +3,10 @@ from __future__ import annotations
 import pytest
 
 from benchx.errors import UsageError
+from benchx.methods.cards.reading import card_names
 from benchx.planning import plan
 from benchx.suites import read_suite, suite_names
+from benchx.tasks.kinds import KINDS
 
 
 @pytest.mark.parametrize("name", suite_names())
@@ -16,12 +18,18 @@ def test_shipped_suites_are_valid_and_named_as_their_file(name):
 
 def test_phantom_is_chestxray_made_small():
     big, small = read_suite("chestxray"), read_suite("phantom")
-    assert set(small.datasets) == {"nih", "rsna"}
     assert set(small.datasets) < set(big.datasets)
+    assert {task for plan in small.datasets.values() for task in plan.tasks} == set(KINDS)
     assert small.fractions == big.fractions
     assert small.protocols["frozen"].strengths == big.protocols["frozen"].strengths
-    assert small.protocols["frozen"].input.size == 128
-    assert "finetune" not in small.protocols
+    assert {protocol.input.size for protocol in small.protocols.values()} == {128}
+
+
+@pytest.mark.parametrize("name", suite_names())
+def test_the_methods_of_a_suite_and_of_its_tasks_have_cards(name):
+    suite = read_suite(name)
+    of_tasks = {one for entry in suite.datasets.values() for task in entry.tasks.values() for one in task.methods or ()}
+    assert of_tasks <= set(suite.methods) <= set(card_names())
 
 
 def test_a_file_extends_a_suite_and_null_removes(tmp_path):

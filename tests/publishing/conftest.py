@@ -4,11 +4,13 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from made_results import fill, fill_from
+from made_results import METHOD, fill, fill_from
+from made_tasks import TASKS, fill_real, fill_tasks
 
-from benchx.datasets.readers import vindr
+from benchx.datasets.readers import mimic_cxr, rsna, vindr
 from benchx.datasets.samples import Samples
 from benchx.phantom.writers import write
+from benchx.planning import plan
 from benchx.publishing.bundle import make_bundle, write_bundle
 from benchx.publishing.table_reader import TableReader
 from benchx.results.store import Store
@@ -16,7 +18,9 @@ from benchx.suites import Suite, read_suite
 
 TINY = """
 extends: phantom
+only: [nih, rsna]
 name: tiny
+version: 1
 fractions: [0.1, 1.0]
 seeds: [0, 1]
 datasets:
@@ -25,6 +29,7 @@ datasets:
 """
 PRIVATE = """
 extends: phantom
+only: [nih, rsna]
 name: private
 fractions: [0.1, 1.0]
 seeds: [0, 1]
@@ -109,4 +114,61 @@ def private_store(private_suite, vindr_samples, tmp_path_factory) -> Store:
 def private_bundle(private_suite, private_store, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bundle") / "private.benchx.zip"
     write_bundle(make_bundle(private_suite, private_store, "random-efficientnet-lite0"), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tasks(tmp_path_factory) -> Suite:
+    path = tmp_path_factory.mktemp("suite") / "tasks.yaml"
+    path.write_text(TASKS)
+    return read_suite(str(path))
+
+
+@pytest.fixture(scope="session")
+def task_cells(tasks):
+    return {cell.task: cell for cell in plan(tasks, [METHOD])}
+
+
+@pytest.fixture(scope="session")
+def open_store(tasks, tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("store"))
+    fill_tasks(store, tasks)
+    return store
+
+
+@pytest.fixture(scope="session")
+def open_bundle(tasks, open_store, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "open.benchx.zip"
+    write_bundle(make_bundle(tasks, open_store, METHOD), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    for name in ("rsna", "mimic-cxr"):
+        write(name, root / name, 60, 0, 64, lambda done, total: None)
+        (root / name / "PHANTOM.json").unlink()
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_samples(real_data):
+    return {
+        "rsna": rsna.read(real_data / "rsna").sorted(),
+        "mimic-cxr": mimic_cxr.read(real_data / "mimic-cxr").sorted(),
+    }
+
+
+@pytest.fixture(scope="session")
+def hidden_store(tasks, real_samples, tmp_path_factory) -> Store:
+    store = Store(tmp_path_factory.mktemp("hidden"))
+    fill_real(store, tasks, real_samples)
+    return store
+
+
+@pytest.fixture(scope="session")
+def hidden_bundle(tasks, hidden_store, tmp_path_factory):
+    path = tmp_path_factory.mktemp("bundle") / "hidden.benchx.zip"
+    write_bundle(make_bundle(tasks, hidden_store, METHOD), path)
     return path

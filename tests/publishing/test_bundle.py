@@ -14,6 +14,7 @@ from made_results import METHOD, cases, contents, fill, record_of
 from benchx.errors import StoreError, UsageError
 from benchx.planning import plan
 from benchx.publishing.bundle import make_bundle, write_bundle
+from benchx.publishing.columns import COLUMNS
 from benchx.publishing.manifest import PublishedSuite, published_suite
 from benchx.publishing.pseudonyms import cluster_names, is_hidden, pseudonyms
 from benchx.publishing.tables import read_table
@@ -34,7 +35,9 @@ def test_a_bundle_lists_records_and_predictions_with_their_hashes(suite, store, 
     for key in keys:
         assert json.loads(files[f"cells/{key}/record.json"])["scores"] == store.get(key).scores
         bundled = read_table(
-            files[f"cells/{key}/predictions.parquet"], ("Effusion", "Cardiomegaly", "Mass"), labelled=True
+            files[f"cells/{key}/predictions.parquet"],
+            COLUMNS["classification"](("Effusion", "Cardiomegaly", "Mass")),
+            labelled=True,
         )
         kept = store.predictions(key)
         pd.testing.assert_frame_equal(bundled[list(kept)], kept.astype({"sample": object, "cluster": object}))
@@ -148,7 +151,7 @@ def test_a_published_suite_plans_the_same_cells_without_the_files_of_its_author(
         "columns: {sample: id, image: file, label: finding}\n"
     )
     (tmp_path / "s.yaml").write_text(
-        "extends: phantom\nname: s\ndatasets:\n  nih: null\n  rsna: null\n  ours:\n    split: cv5\n"
+        "extends: phantom\nonly: [nih, rsna]\nname: s\ndatasets:\n  nih: null\n  rsna: null\n  ours:\n    split: cv5\n"
         "    file: secret-place/ours.yaml\n"
         "    tasks: {classification: {protocols: [frozen], primary: macro_auroc}}\n"
     )

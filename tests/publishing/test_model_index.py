@@ -26,14 +26,16 @@ def test_the_hubs_parser_reads_every_result(suite, store):
     assert [(one.dataset_config, one.metric_type) for one in results] == [
         ("frozen, 10 % of the labels", "roc_auc"),
         ("frozen, 10 % of the labels", "average_precision"),
+        ("frozen, 10 % of the labels", "f1"),
         ("frozen, 100 % of the labels", "roc_auc"),
         ("frozen, 100 % of the labels", "average_precision"),
+        ("frozen, 100 % of the labels", "f1"),
     ]
     scores = [record.scores["macro_auroc"] for record in store.records() if record.cell["fraction"] == 0.1]
     assert len(scores) == 2
     assert results[0].metric_value == pytest.approx(math.fsum(scores) / 2, abs=1e-15)
     assert results[0].metric_args["seeds"] == [0, 1]
-    assert results[2].metric_args["seeds"] == "deterministic"
+    assert results[3].metric_args["seeds"] == "deterministic"
     assert (results[0].task_type, results[0].dataset_type, results[0].dataset_split) == (
         "image-classification",
         "nih",
@@ -50,7 +52,7 @@ def test_a_model_card_with_it_is_valid_and_keeps_strange_names(suite, store):
     strange["model-index"][0]["name"] = "a: [b] # 'c' \"d\" <script>"
     card = ModelCard(f"---\n{to_yaml(strange)}---\n# A model\n")
     assert card.data.model_name == "a: [b] # 'c' \"d\" <script>"
-    assert len(card.data.eval_results) == 4
+    assert len(card.data.eval_results) == 6
     assert "&id" not in to_yaml(strange)
     assert all(result.source_url is None for result in card.data.eval_results)
 
@@ -59,7 +61,7 @@ def test_the_command_prints_or_writes_it(store, tmp_path, monkeypatch):
     app = typer.Typer()
     register(app)
     (tmp_path / "tiny.yaml").write_text(
-        "extends: phantom\nname: tiny\nfractions: [0.1, 1.0]\nseeds: [0, 1]\ndatasets:\n  rsna: null\n"
+        "extends: phantom\nonly: [nih]\nname: tiny\nfractions: [0.1, 1.0]\nseeds: [0, 1]\ndatasets:\n"
         "  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}}}\n"
     )
     call = ["model-index", "--suite", str(tmp_path / "tiny.yaml"), "--method", METHOD, "--store", str(store.path)]

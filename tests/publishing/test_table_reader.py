@@ -9,9 +9,10 @@ import sys
 import pytest
 from made_results import contents, first
 
+from benchx.publishing.columns import COLUMNS
 from benchx.publishing.table_reader import TableReader
 
-CLASSES = ("Effusion", "Cardiomegaly", "Mass")
+COLUMNS_OF_THREE = COLUMNS["classification"](("Effusion", "Cardiomegaly", "Mass"))
 
 
 class Deadly(bytes):
@@ -25,12 +26,12 @@ def test_a_reader_that_dies_is_said_to_and_the_next_table_is_read(bundle):
     files = contents(bundle)
     table = files[first(files, ".parquet")]
     with TableReader() as reader:
-        assert len(reader.read(table, CLASSES, labelled=True)) == 60
+        assert len(reader.read(table, COLUMNS_OF_THREE, labelled=True)) == 60
         with pytest.raises(ValueError, match="the reader died"):
-            reader.read(Deadly(b""), CLASSES, labelled=True)
-        assert len(reader.read(table, CLASSES, labelled=True)) == 60
+            reader.read(Deadly(b""), COLUMNS_OF_THREE, labelled=True)
+        assert len(reader.read(table, COLUMNS_OF_THREE, labelled=True)) == 60
         with pytest.raises(ValueError, match="not a readable parquet file"):
-            reader.read(table[:-9], CLASSES, labelled=True)
+            reader.read(table[:-9], COLUMNS_OF_THREE, labelled=True)
 
 
 def test_a_script_without_a_main_guard_or_a_file_can_verify(bundle):

@@ -28,13 +28,14 @@ from typer.testing import CliRunner
 from benchx.cli.publishing import register
 from benchx.errors import UsageError
 from benchx.publishing.archive import pack
+from benchx.publishing.columns import COLUMNS
 from benchx.publishing.manifest import Manifest
 from benchx.publishing.opening import open_bundle
 from benchx.publishing.tables import read_table
 from benchx.publishing.verify import verify
 from benchx.tasks.classification import problem as classification
 
-CLASSES = ("Effusion", "Cardiomegaly", "Mass")
+COLUMNS_OF_THREE = COLUMNS["classification"](("Effusion", "Cardiomegaly", "Mass"))
 
 
 class Deadly(bytes):
@@ -177,7 +178,7 @@ def test_predictions_that_are_cut_short_compressed_otherwise_or_claim_too_much_a
     assert "compressed by GZIP" in errors(gzip)[0][1]
     monkeypatch.setattr("benchx.publishing.tables.MAX_VALUES", 100)
     with pytest.raises(ValueError, match="claims 60 rows"):
-        read_table(contents(bundle)[first(contents(bundle), ".parquet")], CLASSES, labelled=True)
+        read_table(contents(bundle)[first(contents(bundle), ".parquet")], COLUMNS_OF_THREE, labelled=True)
 
 
 @pytest.mark.parametrize("column", ["sample", "cluster"])
@@ -348,7 +349,7 @@ def benchx(monkeypatch, tmp_path):
 def test_the_commands_bundle_and_verify(benchx, suite, store, tmp_path):
     suite_file = tmp_path / "tiny.yaml"
     suite_file.write_text(
-        "extends: phantom\nname: tiny\nfractions: [0.1, 1.0]\nseeds: [0, 1]\ndatasets:\n  rsna: null\n"
+        "extends: phantom\nonly: [nih]\nname: tiny\nfractions: [0.1, 1.0]\nseeds: [0, 1]\ndatasets:\n"
         "  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}}}\n"
     )
     made = benchx("bundle", "--suite", suite_file, "--method", METHOD, "--store", store.path)

@@ -60,7 +60,7 @@ def test_open_labels_split_and_test_cases_are_compared_with_the_data(write_nih, 
     rows = [(patient, 0, "Effusion" if patient % 2 else "No Finding") for patient in range(1, 31)]
     root = write_nih(rows, test=range(1, 21))
     (tmp_path / "s.yaml").write_text(
-        "extends: phantom\nname: s\nfractions: [1.0]\ndatasets:\n  rsna: null\n"
+        "extends: phantom\nonly: [nih, rsna]\nname: s\nfractions: [1.0]\ndatasets:\n  rsna: null\n"
         "  nih: {tasks: {classification: {classes: [Effusion]}}}\n"
     )
     suite = read_suite(str(tmp_path / "s.yaml"))

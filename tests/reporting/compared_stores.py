@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from made_stores import predictions, record
+from made_stores import CLASSIFICATION, predictions, record
 
 from benchx.reporting.compare.stores import compare
 from benchx.suites import read_suite
 
-SUITE = read_suite("phantom")
+SUITE = read_suite(CLASSIFICATION)
 TENTH, WHOLE = 0.1, 1.0
 
 

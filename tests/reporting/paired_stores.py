@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from made_stores import CLASSIFICATION
 
 from benchx.reporting.building.leaderboard import Rules
 from benchx.reporting.pair.columns import ComparedPair, PairColumn, compare_pair
@@ -11,7 +12,7 @@ from benchx.results.store import Store
 from benchx.suites import read_suite
 from benchx.tasks.predictions import scores_and_labels
 
-SUITE = read_suite("phantom")
+SUITE = read_suite(CLASSIFICATION)
 FEW = Rules(replicates=300, margin=0.05)
 SKILLS = {"mrm": 2.2, "gloria": 0.8, "random-resnet50": 0.8}
 CASES_ONLY = ("percentile", "BCa", "stratified percentile", "DeLong (Obuchowski)", "permutation")

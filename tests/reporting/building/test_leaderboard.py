@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from made_stores import made_store
+from made_stores import CLASSIFICATION, made_store
 from sklearn.metrics import roc_auc_score
 
 from benchx.errors import BenchxError, StoreError
@@ -17,7 +17,7 @@ from benchx.results.store import Store
 from benchx.suites import read_suite
 from benchx.tasks.predictions import scores_and_labels
 
-SUITE = read_suite("phantom")
+SUITE = read_suite(CLASSIFICATION)
 SKILLS = {"mrm": 2.0, "gloria": 0.9, "random-resnet50": 0.0}
 FEW = Rules(replicates=300)
 

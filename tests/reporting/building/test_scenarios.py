@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from made_boards import made_board
-from made_stores import made_store
+from made_stores import CLASSIFICATION, made_store
 
 from benchx.reporting.building.leaderboard import Rules, build_board
 from benchx.reporting.building.scenarios import expected_score
@@ -52,7 +52,7 @@ def test_records_without_trial_scores_have_no_smaller_search(tmp_path):
     for file in store.cells.glob("*/record.json"):
         file.write_text(file.read_text().replace('"trial_scores"', '"other_scores"'))
     board = build_board(
-        read_suite("phantom"), [store], Rules(replicates=50), lambda card: None, lambda done, total: None
+        read_suite(CLASSIFICATION), [store], Rules(replicates=50), lambda card: None, lambda done, total: None
     )
     kinds = {scenario.kind for scenario in board.standings[0].scenarios}
     assert kinds == {"as run", "without a dataset", "other metric", "one draw"}

@@ -84,7 +84,7 @@ def test_a_described_dataset_is_of_the_family_that_its_description_names(tmp_pat
         "family: vindr\nclasses: [Mass]\ntable: {file: t.csv, images: i}\ncolumns: {image: image, labels: [Mass]}\n"
     )
     (tmp_path / "suite.yaml").write_text(
-        "extends: phantom\nname: own\nversion: 1\ndescription: own\ndatasets:\n  rsna: null\n"
+        "extends: phantom\nonly: [nih, rsna]\nname: own\nversion: 1\ndescription: own\ndatasets:\n  rsna: null\n"
         "  mine:\n    file: mine.yaml\n    split: official\n"
         "    tasks: {classification: {protocols: [frozen], primary: macro_auroc}}\n"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from made_stores import made_store, predictions, record
+from made_stores import CLASSIFICATION, made_store, predictions, record
 
 from benchx.errors import DatasetError
 from benchx.planning import plan
@@ -32,7 +32,7 @@ def stores(tmp_path_factory):
     made_store(folder / "base", {"mrm": 1.5, "gloria": 0.6}, keep=whole)
     made_store(folder / "worse", {"mrm": 0.5, "gloria": 0.6}, keep=whole)
     failing = made_store(folder / "failing", {"mrm": 1.5}, keep=whole)
-    (cell,) = filter(whole, plan(read_suite("phantom"), ["gloria"]))
+    (cell,) = filter(whole, plan(read_suite(CLASSIFICATION), ["gloria"]))
     done = record(cell, predictions(cell, 1, 60, 2, 0.1), {})
     failing.put(done.model_copy(update={"state": "failed", "reason": "out of memory", "scores": None}))
     made_store(folder / "fewer", {"mrm": 1.5}, keep=whole)

@@ -8,7 +8,7 @@ from math import sqrt
 
 import pytest
 from made_boards import made_board
-from made_stores import made_store
+from made_stores import CLASSIFICATION, made_store
 from scipy import stats
 
 from benchx.errors import UsageError
@@ -45,7 +45,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def board(store):
-    return build_board(read_suite("phantom"), [store], Rules(replicates=300), lambda card: None, lambda *_: None)
+    return build_board(read_suite(CLASSIFICATION), [store], Rules(replicates=300), lambda card: None, lambda *_: None)
 
 
 def test_every_column_of_the_board_has_its_line(board):
@@ -184,7 +184,7 @@ def test_what_the_data_could_not_tell_is_said():
 
 
 def test_one_draw_of_several_covers_patients_only(tmp_path):
-    suite = read_suite("phantom")
+    suite = read_suite(CLASSIFICATION)
     some = made_store(tmp_path, {"mrm": 2.0, "gloria": 0.5}, keep=lambda cell: cell.seed in (0, None))
     single = build_board(suite, [some], Rules(replicates=200), lambda card: None, lambda *_: None)
     text = section(single, "gloria", "What the data")
@@ -276,7 +276,7 @@ def test_what_is_cited_is_listed_and_nothing_else(size):
 
 def test_a_board_of_one_method_compares_nothing(tmp_path):
     alone = made_store(tmp_path, {"mrm": 1.0})
-    single = build_board(read_suite("phantom"), [alone], Rules(replicates=200), lambda card: None, lambda *_: None)
+    single = build_board(read_suite(CLASSIFICATION), [alone], Rules(replicates=200), lambda card: None, lambda *_: None)
     text = markdown(single, "mrm")
     assert "It is the only method with a result, so nothing was compared." in text
     assert "one method only" in text

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import pytest
 import typer
 from made_boards import AWKWARD, made_board
-from made_stores import made_store
+from made_stores import CLASSIFICATION, made_store
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
@@ -56,7 +56,7 @@ def store(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def board(store):
-    return build_board(read_suite("phantom"), [store], Rules(replicates=300), lambda card: None, lambda *_: None)
+    return build_board(read_suite(CLASSIFICATION), [store], Rules(replicates=300), lambda card: None, lambda *_: None)
 
 
 @pytest.mark.parametrize("size", [(1, 1, 1), (2, 2, 1), (7, 4, 3)])
@@ -115,7 +115,7 @@ def test_the_page_asks_for_nothing_and_is_made_for_a4(board):
 def test_the_command_prints_or_writes(store, tmp_path):
     app = typer.Typer()
     app.command()(command)
-    call = ["gloria", "--suite", "phantom", "--store", str(store.path), "--baseline", "mrm"]
+    call = ["gloria", "--suite", CLASSIFICATION, "--store", str(store.path), "--baseline", "mrm"]
     printed = CliRunner().invoke(app, call)
     assert printed.exit_code == 0
     assert "# gloria: report on suite phantom, version 1" in printed.output

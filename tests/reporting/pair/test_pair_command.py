@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from made_stores import made_store
+from made_stores import CLASSIFICATION, made_store
 from paired_stores import (
     SKILLS,
     compared,
@@ -54,7 +54,9 @@ def test_an_empty_store_is_one_clear_error(tmp_path):
 
 
 def test_the_command_prints_a_table_a_column_and_what_tests_rest_on(benchx, store):
-    code, out, err = benchx("pair", "mrm", "gloria", "--suite", "phantom", "--store", store.path, "--dataset", "rsna")
+    code, out, err = benchx(
+        "pair", "mrm", "gloria", "--suite", CLASSIFICATION, "--store", store.path, "--dataset", "rsna"
+    )
     assert code == 0
     assert out.count("permutation") == 3
     assert "rsna / classification / frozen / 1 %: macro_auroc mrm" in out
@@ -65,7 +67,7 @@ def test_the_command_prints_a_table_a_column_and_what_tests_rest_on(benchx, stor
 
 
 def test_the_command_prints_json_of_finite_numbers(benchx, store):
-    arguments = ("mrm", "gloria", "--suite", "phantom", "--store", store.path, "--margin", 0.05, "--json")
+    arguments = ("mrm", "gloria", "--suite", CLASSIFICATION, "--store", store.path, "--margin", 0.05, "--json")
     code, out, err = benchx("pair", *arguments, "--dataset", "nih")
     assert (code, err) == (0, "")
 
@@ -92,7 +94,7 @@ def test_the_command_prints_json_of_finite_numbers(benchx, store):
 )
 def test_the_command_refuses_in_three_lines(benchx, store, arguments, code, says):
     where = () if "--store" in arguments else ("--store", store.path)
-    found, _, err = benchx("pair", *arguments, "--suite", "phantom", *where)
+    found, _, err = benchx("pair", *arguments, "--suite", CLASSIFICATION, *where)
     assert found == code
     assert says in err
     assert "Traceback" not in err

@@ -16,7 +16,8 @@ demo: install
 	rm -rf $(DEMO)
 	$(BIN)/benchx data phantom nih --out $(DEMO)/data/nih --patients 600 --seed 0 --size 256
 	$(BIN)/benchx data phantom rsna --out $(DEMO)/data/rsna --patients 600 --seed 1 --size 256
-	$(BIN)/benchx data phantom siim --out $(DEMO)/data/siim --patients 200 --seed 2 --size 256
+	$(BIN)/benchx data phantom object-cxr --out $(DEMO)/data/object-cxr --patients 300 --seed 2 --size 256
+	$(BIN)/benchx data phantom shenzhen --out $(DEMO)/data/shenzhen --patients 200 --seed 4 --size 256
 	$(BIN)/benchx data phantom iu-xray --out $(DEMO)/data/iu-xray --patients 200 --seed 3 --size 256
 	$(BIN)/benchx run --suite phantom --data-root $(DEMO)/data --store $(DEMO)/store
 	$(BIN)/benchx leaderboard --suite phantom --store $(DEMO)/store --out $(DEMO)/leaderboard

@@ -33,9 +33,9 @@ def bundle(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The file; without it SUITE-METHOD.benchx.zip.")
     ] = None,
-    with_reports: Annotated[bool, typer.Option(help="Also take report text, where cells keep any.")] = False,
+    with_reports: Annotated[bool, typer.Option(help="Also take generated reports, of open data only.")] = False,
 ) -> None:
-    """Bundle a method's results on a suite for others to check: records and predictions, no images.
+    """Bundle a method's results on a suite for others to check: records, predictions and trials, no images.
 
     On data that is not open, ids are replaced by pseudonyms and labels are left out.
     """

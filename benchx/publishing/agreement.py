@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from benchx.planning import Cell
 from benchx.publishing.opening import Opened
 from benchx.publishing.verdict import Finding, counted
 from benchx.results.record import Provenance
+
+
+def content_read(cell: Cell) -> tuple[str, bool, bool]:
+    """Return what the digest of a cell's data is over: its dataset, and whether with outlines and with reports.
+
+    Digests of other contents are never equal, however many cells are on one version of a dataset.
+    """
+    outlines = cell.task == "segmentation" or cell.settings["protocol"].get("grounding", False)
+    return cell.dataset, outlines, cell.task in ("retrieval", "report_generation")
 
 
 def disagreements(opened: Opened) -> list[Finding]:
@@ -16,14 +26,17 @@ def disagreements(opened: Opened) -> list[Finding]:
     seen in a bundle.
     """
     by_dataset: dict[str, list[Provenance]] = defaultdict(list)
+    by_content: dict[tuple[str, bool, bool], set[str | None]] = defaultdict(set)
     for record in opened.records.values():
         if cell := opened.planned.get(record.cell_digest):
             by_dataset[cell.dataset].append(record.provenance)
+            by_content[content_read(cell)].add(record.provenance.images)
     found = []
     for name, all_of in by_dataset.items():
-        versions = {(one.images, one.split, one.unit) for one in all_of}
-        if len(versions) > 1:
-            what = f"its cells are on {len(versions)} versions of data or split"
+        splits = {(one.split, one.unit) for one in all_of}
+        versions = max(len(splits), *(len(found) for (dataset, *_), found in by_content.items() if dataset == name))
+        if versions > 1:
+            what = f"its cells are on {versions} versions of data or split"
             found.append(Finding("error", "split", name, what))
         unreadable = {one.unreadable for one in all_of}
         if len(unreadable) > 1:

@@ -31,7 +31,9 @@ _ENCRYPTED = 0x1
 _END = struct.Struct("<4s4H2LH")
 _ENTRY_SIGNATURE, _END_SIGNATURE, _END64_LOCATOR_SIGNATURE = b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x07"
 _END64_LOCATOR_SIZE = 20
-_NAME = re.compile(r"manifest\.json|cells/[0-9a-f]{64}/(record\.json|predictions\.parquet|reports[a-z0-9_-]*\.parquet)")
+_NAME = re.compile(
+    r"manifest\.json|cells/[0-9a-f]{64}/(record\.json|predictions\.parquet|trials\.jsonl|reports[a-z0-9_-]*\.parquet)"
+)
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

@@ -11,13 +11,14 @@ from benchx.digests import digest_json
 from benchx.errors import StoreError
 from benchx.planning import Cell
 from benchx.publishing.archive import pack
+from benchx.publishing.columns import columns_of
 from benchx.publishing.manifest import MANIFEST, Manifest, MissingCell, listed, published_suite
 from benchx.publishing.pseudonyms import hide, is_hidden, salt_of
 from benchx.publishing.publishable import publishable_predictions
 from benchx.publishing.records import record_bytes
 from benchx.publishing.selection import Selection, select
 from benchx.publishing.tables import write_table
-from benchx.results.store import PREDICTIONS, RECORD, Store
+from benchx.results.store import PREDICTIONS, RECORD, TRIALS, Store
 from benchx.suites import Suite
 from benchx.writing import write_file
 
@@ -41,7 +42,7 @@ class Bundle:
 
 
 def make_bundle(suite: Suite, store: Store, method: str, *, with_reports: bool = False) -> Bundle:
-    """Bundle a method's finished results on a suite: records, predictions and a manifest; no images.
+    """Bundle a method's finished results on a suite: records, predictions, trials and a manifest; no images.
 
     The same store gives the same bytes. Predictions on data that is not open hold pseudonyms and no labels, see
     `benchx.publishing.pseudonyms`.
@@ -66,8 +67,10 @@ def make_bundle(suite: Suite, store: Store, method: str, *, with_reports: bool =
         if record.state == "done":
             table = publishable_predictions(store, cell, record)
             if salt is not None and cell.dataset in hidden:
-                table = hide(table, salt, cell.dataset)
-            files[f"{folder}/{PREDICTIONS}"] = write_table(table)
+                table = hide(table, cell, salt)
+            files[f"{folder}/{PREDICTIONS}"] = write_table(table, columns_of(cell))
+            if (trials := store.cells / record.key / TRIALS).is_file():
+                files[f"{folder}/{TRIALS}"] = trials.read_bytes()
     if with_reports:
         files |= _reports(selection, store, hidden)
     published = published_suite(suite)

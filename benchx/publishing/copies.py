@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchx.errors import UsageError
 from benchx.planning import Cell
+from benchx.publishing.columns import columns_of
 from benchx.publishing.duplicates import Scores, same, scores_of
 from benchx.publishing.opening import Opened, open_bundle
 from benchx.publishing.table_reader import TableReader
@@ -80,7 +81,7 @@ def _of_bundle(
             continue
         hidden = cell.dataset in other.manifest.pseudonymous
         try:
-            table = reader.read(content, cell.settings["classes"], labelled=not hidden)
+            table = reader.read(content, columns_of(cell), labelled=not hidden)
         except ValueError as error:
             raise UsageError(f"{path} cannot be compared with", str(error), f"see: benchx verify {path}") from error
         yield other.manifest.method, place, scores_of(table, pseudonymous=hidden)

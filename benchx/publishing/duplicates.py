@@ -1,4 +1,4 @@
-"""Find predictions that were copied from another method.
+"""Find predictions that were copied from another method: scores of classes and ranks of retrieval, not reports.
 
 Two tables are called the same when in every class they rank the test cases alike, or when one is a positive multiple
 of the other plus a constant. A copy under added noise is not found, and nothing of this kind could find it surely.
@@ -15,6 +15,9 @@ import pandas as pd
 MIN_DISTINCT = 10
 """Different scores that some class must have: below that, two methods may well agree by chance."""
 
+_TELLING = ("score:", "i2t_rank", "t2i_rank")
+"""How columns begin that two methods do not share; of reports there is none, since decoders may well write the same."""
+
 TOLERANCE = 1e-4
 """Between standardised scores, so that rounding to float32 hides no copy."""
 
@@ -24,7 +27,7 @@ class Scores:
     """The scores of one table.
 
     Attributes:
-        classes: sorted, C of them.
+        classes: the names of their columns, sorted, C of them.
         samples: sorted ids [n], or None where they are pseudonyms, which differ from bundle to bundle.
         values: float64 [n, C], cases in the order of `samples`; every class in the order of its values without them.
     """
@@ -56,11 +59,11 @@ class Scores:
 
 
 def scores_of(table: pd.DataFrame, *, pseudonymous: bool) -> Scores:
-    """Take the scores out of a prediction table, none of them NaN."""
-    classes = tuple(sorted(name.removeprefix("score:") for name in table.columns if name.startswith("score:")))
+    """Take the scores out of a prediction table; ranks that are NaN, of the other way, count as 0."""
+    classes = tuple(sorted(str(name) for name in table.columns if str(name).startswith(_TELLING)))
     samples = table["sample"].to_numpy(object)
     order = np.argsort(samples, kind="stable")
-    values = table[[f"score:{name}" for name in classes]].to_numpy(np.float64)[order]
+    values = np.nan_to_num(table[list(classes)].to_numpy(np.float64)[order])
     scores = Scores(classes, samples[order], values)
     return scores.without_samples() if pseudonymous else scores
 

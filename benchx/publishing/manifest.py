@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -14,7 +15,8 @@ from benchx.datasets import DATASETS
 from benchx.datasets.samples import Dataset
 from benchx.digests import digest_json
 from benchx.errors import DataMissing, unknown_name
-from benchx.suites import Suite
+from benchx.suites import Suite, task_classes
+from benchx.tasks.kinds import KINDS
 
 MANIFEST = "manifest.json"
 MAX_CELLS = 100_000
@@ -105,7 +107,9 @@ class PublishedSuite(Suite):
             if name not in DATASETS:
                 raise unknown_name("dataset", name, DATASETS)
             return DATASETS[name]
-        classes = [one for task in entry.tasks.values() for one in task.classes or ()]
+        classes: dict[str | None, list[str]] = defaultdict(list)
+        for task, plan in entry.tasks.items():
+            classes[KINDS[task].classes] += plan.classes or ()
         return Dataset(
             name=name,
             title=name,
@@ -115,14 +119,16 @@ class PublishedSuite(Suite):
             size="",
             tasks=tuple(entry.tasks),
             family=name,
-            classes=tuple(dict.fromkeys(classes)),
+            classes=tuple(dict.fromkeys(classes["classes"])),
+            mask_classes=tuple(dict.fromkeys(classes["mask_classes"])),
             read=_refuse,
         )
 
     def grid(self) -> int:
         """Return an upper bound of the number of a method's cells."""
-        protocols = sum(len(task.protocols) for entry in self.datasets.values() for task in entry.tasks.values())
-        return protocols * len(self.fractions) * len(self.seeds)
+        tasks = [task for entry in self.datasets.values() for task in entry.tasks.values()]
+        columns = sum(len(task.protocols) * len(task.fractions or self.fractions) for task in tasks)
+        return columns * len(self.seeds)
 
 
 def published_suite(suite: Suite) -> dict[str, Any]:
@@ -132,8 +138,8 @@ def published_suite(suite: Suite) -> dict[str, Any]:
     for name, entry in value["datasets"].items():
         if entry["file"] is not None:
             entry["file"] = Path(entry["file"]).name
-            for task in entry["tasks"].values():
-                task["classes"] = task["classes"] or list(suite.dataset(name).classes)
+            for task, plan in entry["tasks"].items():
+                plan["classes"] = plan["classes"] or list(task_classes(suite.dataset(name), task))
     return value
 
 

@@ -7,7 +7,7 @@ the hub alone, and is left out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from statistics import fmean
 from typing import Any
@@ -15,20 +15,62 @@ from typing import Any
 import yaml
 
 from benchx.datasets.samples import Dataset
+from benchx.metrics.retrieval import DEPTHS
 from benchx.planning import Cell
 from benchx.publishing.publishable import publishable_predictions
 from benchx.publishing.selection import Selection
 from benchx.results.record import Record
 from benchx.results.store import Store
+from benchx.tasks.kinds import KINDS
 
-TASKS = {"classification": ("image-classification", "Multi-label image classification")}
-"""The hub's task id and its name, by task."""
+TASKS = {
+    "classification": ("image-classification", "Multi-label image classification"),
+    "zero_shot": ("zero-shot-image-classification", "Zero-shot image classification"),
+    "segmentation": ("image-segmentation", "Image segmentation"),
+    "report_generation": ("image-to-text", "Report generation"),
+    "retrieval": ("other", "Retrieval of reports by images and of images by reports"),
+}
+"""The hub's task id and its name, by task; for retrieval of texts by images the hub has none."""
 
-METRICS = {
+_RANKING = {
     "macro_auroc": ("roc_auc", "AUROC, mean over classes"),
     "macro_auprc": ("average_precision", "Average precision, mean over classes"),
 }
-"""The metric's id and its name, by score; means over the scorable classes."""
+_WAYS = {"i2t": "image to report", "t2i": "report to image"}
+METRICS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "classification": {**_RANKING, "f1": ("f1", "F1 at a logit of 0, mean over classes")},
+    "zero_shot": {**_RANKING, "macro_f1": ("f1", "F1 at thresholds from validation, mean over classes")},
+    "segmentation": {
+        "dice": ("dice", "Dice of the foreground, mean over images and classes"),
+        "mdice": ("mean_dice", "Dice pooled over pixels, mean over classes and background"),
+        "iou": ("iou", "Intersection over union of the foreground, mean over images and classes"),
+        "nsd": ("normalized_surface_distance", "Normalised surface distance, mean over images and classes"),
+        "lesion_f1": ("f1", "F1 of lesions, mean over classes"),
+    },
+    "report_generation": {
+        **{f"bleu_{order}": ("bleu", f"BLEU-{order} of the test set") for order in (1, 2, 3, 4)},
+        "cleaned_bleu_4": ("bleu", "BLEU-4 of the test set against cleaned references"),
+        "meteor": ("meteor", "METEOR of the test set"),
+        "rouge_l": ("rouge", "ROUGE-L, mean over reports"),
+        "cider": ("cider", "CIDEr, mean over reports"),
+        "radgraph_f1": ("radgraph_f1", "F1-RadGraph, mean over reports"),
+        "chexbert_micro_14": ("chexbert_f1", "F1 of CheXbert's 14 observations, over all decisions"),
+    },
+    "retrieval": {
+        **{
+            f"{way}_recall_at_{depth}": (f"recall_at_{depth}", f"Recall at {depth}, {words}")
+            for way, words in _WAYS.items()
+            for depth in DEPTHS
+        },
+        **{f"{way}_mrr": ("mrr", f"Mean reciprocal rank, {words}") for way, words in _WAYS.items()},
+        **{
+            f"i2t_class_{what}_at_{depth}": (f"{what}_at_{depth}", f"{words} at {depth} by classes, image to report")
+            for what, words in (("hit", "Hits"), ("precision", "Precision"))
+            for depth in DEPTHS
+        },
+    },
+}
+"""By task and score the metric's id and its name. Means over classes are over those that have a score."""
 
 
 def model_index(selection: Selection, store: Store, source_url: str | None = None) -> dict[str, Any]:
@@ -71,21 +113,23 @@ def to_yaml(index: dict[str, Any]) -> str:
 def _result(pairs: Sequence[tuple[Cell, Record]], dataset: Dataset, planned: int, phantom: bool) -> dict[str, Any]:
     cell, record = pairs[0]
     task, task_name = TASKS[cell.task]
+    kind = KINDS[cell.task]
     seeds = [one.seed for one, _ in pairs]
     arguments = {
         "protocol": cell.protocol,
         "label_fraction": cell.fraction,
         "seeds": "deterministic" if seeds == [None] else seeds,
         "planned_seeds": planned,
-        "test_images": (record.scores or {})["n"],
+        "test_cases": (record.scores or {})["n"],
     }
-    values = {name: [(one.scores or {}).get(name) for _, one in pairs] for name in METRICS}
+    metrics = METRICS[cell.task]
+    values = {name: [(one.scores or {}).get(name) for _, one in pairs] for name in metrics}
     return {
         "task": {"type": task, "name": task_name},
         "dataset": {
             "type": dataset.name,
             "name": dataset.title + " (simulated images)" * phantom,
-            "config": f"{cell.protocol}, {100 * cell.fraction:g} % of the labels",
+            "config": f"{cell.protocol}, {f'{100 * cell.fraction:g} % of the' if kind.trained else 'no'} labels",
             "split": "test",
             "args": {
                 "split": cell.split,
@@ -94,7 +138,7 @@ def _result(pairs: Sequence[tuple[Cell, Record]], dataset: Dataset, planned: int
             },
         },
         "metrics": [
-            {"type": METRICS[name][0], "name": METRICS[name][1], "value": fmean(numbers), "args": deepcopy(arguments)}
+            {"type": metrics[name][0], "name": metrics[name][1], "value": fmean(numbers), "args": deepcopy(arguments)}
             for name, numbers in ((name, [one for one in found if one is not None]) for name, found in values.items())
             if len(numbers) == len(pairs)
         ],

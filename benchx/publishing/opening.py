@@ -17,7 +17,7 @@ from benchx.publishing.records import is_canonical
 from benchx.publishing.suite_identity import suite_findings
 from benchx.publishing.verdict import Finding
 from benchx.results.record import Record
-from benchx.results.store import PREDICTIONS, RECORD
+from benchx.results.store import PREDICTIONS, RECORD, TRIALS
 from benchx.suites import Suite
 
 
@@ -29,7 +29,7 @@ class Opened:
         suite: as the manifest has it.
         planned: its cells for the bundle's method, by digest.
         records: by key; those that do not read are left out.
-        tables: the predictions, still as bytes, by key.
+        tables, trials: the predictions and the trials of searches, still as bytes, by key.
         findings: what is wrong so far.
     """
 
@@ -38,6 +38,7 @@ class Opened:
     planned: dict[str, Cell]
     records: dict[str, Record]
     tables: dict[str, bytes]
+    trials: dict[str, bytes]
     findings: tuple[Finding, ...]
 
 
@@ -86,9 +87,17 @@ def open_bundle(path: Path, suite: Suite | None = None) -> Opened | tuple[Findin
                 continue
             if not is_canonical(files[name]):
                 findings.append(Finding("error", "record", name, "it is not written as benchx writes it"))
-    findings += _pseudonymous(manifest, claimed, planned, records)
-    tables = {name.split("/")[1]: content for name, content in files.items() if name.endswith(f"/{PREDICTIONS}")}
-    return Opened(manifest, claimed, planned, records, tables, tuple(findings))
+    with_reports = {name.split("/")[1] for name in files if _is_report(name)}
+    findings += _pseudonymous(manifest, claimed, planned, records, with_reports)
+    tables, trials = (
+        {name.split("/")[1]: content for name, content in files.items() if name.endswith(f"/{ending}")}
+        for ending in (PREDICTIONS, TRIALS)
+    )
+    return Opened(manifest, claimed, planned, records, tables, trials, tuple(findings))
+
+
+def _is_report(name: str) -> bool:
+    return name.rpartition("/")[2].startswith("reports")
 
 
 def _manifest(manifest: Manifest, files: dict[str, bytes]) -> list[Finding]:
@@ -107,7 +116,7 @@ def _manifest(manifest: Manifest, files: dict[str, bytes]) -> list[Finding]:
         entry = entries.get(name)
         if entry and (entry.size, entry.sha256) != (len(content), hashlib.sha256(content).hexdigest()):
             found.append(Finding("error", "hash", name, "its bytes are not those that the manifest lists"))
-        if "/reports" in name:
+        if _is_report(name):
             found.append(Finding("note", "reports", name, "report text is not checked"))
     if manifest.id != manifest.digest():
         found.append(Finding("error", "hash", MANIFEST, "its id is not the digest of its content"))
@@ -117,18 +126,29 @@ def _manifest(manifest: Manifest, files: dict[str, bytes]) -> list[Finding]:
 
 
 def _pseudonymous(
-    manifest: Manifest, suite: PublishedSuite, planned: dict[str, Cell], records: dict[str, Record]
+    manifest: Manifest,
+    suite: PublishedSuite,
+    planned: dict[str, Cell],
+    records: dict[str, Record],
+    with_reports: set[str],
 ) -> list[Finding]:
-    """Check that the data that has to be hidden is, and only that."""
+    """Check that the data that has to be hidden is, and only that.
+
+    Args:
+        with_reports: keys of the results that report text stands beside.
+    """
     found = []
-    cells = [planned[record.cell_digest] for record in records.values() if record.cell_digest in planned]
-    for name in sorted({cell.dataset for cell in cells}):
+    cells = {key: planned[record.cell_digest] for key, record in records.items() if record.cell_digest in planned}
+    for name in sorted({cell.dataset for cell in cells.values()}):
         if suite.datasets[name].file is not None:
             continue
         must, does = is_hidden(suite.dataset(name), manifest.data), name in manifest.pseudonymous
         if must and not does:
             what = "ids and labels of data that is not open stand in the bundle: do not pass it on"
             found.append(Finding("error", "pseudonyms", name, what))
+        if must and any(cells[key].dataset == name for key in with_reports & set(cells)):
+            what = "report text of data that is not open stands in the bundle: do not pass it on"
+            found.append(Finding("error", "reports", name, what))
         if does and not must:
             found.append(
                 Finding("error", "pseudonyms", name, "its labels are left out, though it is open to everybody")

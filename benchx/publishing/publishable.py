@@ -6,12 +6,14 @@ import pandas as pd
 
 from benchx.errors import StoreError
 from benchx.planning import Cell
+from benchx.publishing.columns import columns_of
 from benchx.publishing.details import details_problems
 from benchx.publishing.records import value_problems
-from benchx.publishing.rescoring import score_problems, split_folds, table_problems
+from benchx.publishing.rescoring import score_problems, table_problems
 from benchx.publishing.tables import read_table, write_table
+from benchx.publishing.trials import trial_problems
 from benchx.results.record import Record
-from benchx.results.store import Store
+from benchx.results.store import TRIALS, Store
 
 
 def publishable_predictions(store: Store, cell: Cell, record: Record) -> pd.DataFrame:
@@ -22,7 +24,9 @@ def publishable_predictions(store: Store, cell: Cell, record: Record) -> pd.Data
             than they give; names the record.
     """
     table = store.predictions(record.key)
-    if problems := _problems(cell, record, table):
+    trials = store.cells / record.key / TRIALS
+    found = trials.read_bytes() if trials.is_file() else None
+    if problems := _problems(cell, record, table, found):
         raise StoreError(
             f"the result {record.key[:12]} ({cell.label}) cannot be published",
             problems[0],
@@ -31,13 +35,14 @@ def publishable_predictions(store: Store, cell: Cell, record: Record) -> pd.Data
     return table
 
 
-def _problems(cell: Cell, record: Record, table: pd.DataFrame) -> list[str]:
-    classes = cell.settings["classes"]
+def _problems(cell: Cell, record: Record, table: pd.DataFrame, trials: bytes | None) -> list[str]:
+    columns = columns_of(cell)
     try:
-        published = read_table(write_table(table), classes, labelled=True)
+        published = read_table(write_table(table, columns), columns, labelled=True)
     except ValueError as error:
         return [str(error)]
     if problems := value_problems(record, has_table=True) + table_problems(published, cell):
         return problems
-    wrong, lacking = score_problems(record.scores or {}, published, cell)
-    return wrong + lacking + details_problems(record.details, published, classes, split_folds(cell))
+    found = score_problems(record.scores or {}, published, cell)
+    wrong = found.wrong + found.lacking + details_problems(record.details, published, cell)
+    return wrong or trial_problems(trials, record.details, cell)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import benchx
+from benchx.digests import digest_json, digest_lines
 from benchx.errors import BenchxError
 from benchx.methods.cards.schema import Card
 from benchx.planning import Cell, method_digest
@@ -18,6 +19,8 @@ from benchx.results.record import Record
 from benchx.tasks.kinds import KINDS
 
 CLOCK_TOLERANCE = timedelta(days=1)
+READS_TEXT = ("retrieval", "zero_shot")
+"""Tasks that read the method's text side."""
 
 
 def identity_problems(record: Record, folder: str, cell: Cell | None, method: str, data: str) -> list[str]:
@@ -45,11 +48,12 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
     if cell is None:
         return found
     try:
-        numerics = Card.model_validate(record.card).numerics()
-        expected = cell.key(
-            card=numerics, weights=provenance.weights, dataset=provenance.images, split=provenance.split
-        )
-        of_method = method_digest(cell.task, numerics, provenance.weights)
+        card = Card.model_validate(record.card)
+        if (weights := _weights_read(cell.task, card, provenance.weights)) is None:
+            return found
+        numerics = card.numerics()
+        expected = cell.key(card=numerics, weights=weights, dataset=provenance.images, split=provenance.split)
+        of_method = method_digest(cell.task, numerics, weights)
     except (ValueError, BenchxError) as error:
         return [*found, f"its card does not read: {str(error).partition(chr(10))[0]}"]
     except KeyError:
@@ -63,6 +67,27 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
     if of_method != provenance.method:
         found.append("the digest of its method is not that of its card and weights")
     return found
+
+
+def has_unknown_key(record: Record, cell: Cell) -> bool:
+    """Whether the key of a record cannot be computed, because its text side has weights of its own: no digest of
+    their file is in a record."""
+    try:
+        return _weights_read(cell.task, Card.model_validate(record.card), "") is None
+    except ValueError:
+        return False
+
+
+def _weights_read(task: str, card: Card, checkpoint: str) -> str | None:
+    """Return the digest of the weights that enter a key, None where it cannot be told.
+
+    See `benchx.workspace.Workspace.weights_digest`: where text is read also of how the text side is built.
+    """
+    if task not in READS_TEXT:
+        return checkpoint
+    if card.text is not None and card.text.weights is not None:
+        return None
+    return digest_lines([checkpoint, digest_json(card.text_numerics())])
 
 
 def record_bytes(record: Record) -> bytes:
@@ -117,8 +142,13 @@ def value_problems(record: Record, has_table: bool, now: datetime | None = None)
     return found
 
 
-_SHARES = ("macro_auroc", "macro_auprc", "auroc", "auprc")
-_COUNTS = ("n", "positives", "negatives")
+_SHARES = frozenset(
+    {"auroc", "auprc", "f1", "accuracy", "macro_auroc", "macro_auprc", "macro_f1", "macro_accuracy", "top_1"}
+    | {"pointing_game", "heat_iou", "heat_iou_chosen"}
+    | {f"chexbert_{mean}_{count}" for mean in ("micro", "macro") for count in (5, 14)}
+    | {primary for kind in KINDS.values() for primary in kind.primaries}
+)
+_COUNTS = ("n", "positives", "negatives", "outlined", "i2t_queries", "t2i_queries")
 
 
 def _json_bytes(value: Any) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ import pandas as pd
 
 from benchx.datasets.splits import CV5_FOLDS
 from benchx.planning import Cell
+from benchx.publishing.columns import Kind, columns_of
+from benchx.publishing.tables import MAX_LISTED
 from benchx.publishing.verdict import counted, shown
-from benchx.tasks.scoring import SCORERS
+from benchx.tasks.scoring import FAULTS, SCORERS
+from benchx.tasks.zero_shot.scores import HEAT
 
 TOLERANCE = 1e-12
 """Between a recorded score and the one computed here: sums may be taken in another order on another machine."""
@@ -24,10 +28,10 @@ def split_folds(cell: Cell) -> int:
 
 
 def table_problems(table: pd.DataFrame, cell: Cell) -> list[str]:
-    """Return which values of a prediction table cannot be."""
-    found = []
+    """Return which values of a prediction table cannot be: of any task's, then of its own."""
     if table.empty:
         return ["it holds no test case"]
+    found = []
     if twice := int(table["sample"].duplicated().sum()):
         found.append(f"{counted(twice, 'test case')} in it twice")
     for name in ("sample", "cluster"):
@@ -37,48 +41,95 @@ def table_problems(table: pd.DataFrame, cell: Cell) -> list[str]:
         found.append(f"fold {outside[0]} does not exist in split {cell.split}")
     if (table.groupby("cluster")["fold"].nunique() > 1).any():
         found.append("a cluster stands in two folds")
-    for name in table.columns:
-        values = table[name].to_numpy()
-        if name.startswith("score:") and not np.isfinite(values).all():
-            found.append(f"{int((~np.isfinite(values)).sum())} of {len(values)} values of '{name}' are not finite")
-        if name.startswith("label:") and not (np.isnan(values) | np.isin(values, (0, 1))).all():
-            found.append(f"'{name}' holds other values than 0, 1 and unknown")
+    columns = columns_of(cell)
+    for name, kind in columns.kinds.items():
+        if name in table and (why := _column_problem(name, kind, table)):
+            found.append(why)
+    if not found and set(columns.needed) <= set(table.columns) and (why := FAULTS[cell.task](table)):
+        found.append(why)
     return found
 
 
-def score_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell) -> tuple[list[str], list[str]]:
+def _column_problem(name: str, kind: Kind, table: pd.DataFrame) -> str | None:
+    values = table[name].to_numpy()
+    if kind == "number" and not np.isfinite(values).all():
+        return f"{int((~np.isfinite(values)).sum())} of {len(values)} values of '{name}' are not finite"
+    if kind == "value" and np.isinf(values).any():
+        return f"{int(np.isinf(values).sum())} of {len(values)} values of '{name}' are infinite"
+    if kind == "label" and not (np.isnan(values) | np.isin(values, (0, 1))).all():
+        return f"'{name}' holds other values than 0, 1 and unknown"
+    if kind == "names":
+        known = set(table["sample"])
+        lists = [line.split("|") if line else [] for line in values]
+        if any(len(line) > MAX_LISTED or len(set(line)) < len(line) or not known.issuperset(line) for line in lists):
+            return f"'{name}' lists more than {MAX_LISTED} cases, one twice, or one that is not in the table"
+    return None
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What came of computing the scores of a table anew.
+
+    Attributes:
+        wrong: differences from the record.
+        lacking: scores that this version of benchx computes and the record does not hold, in one line each.
+        attested: the names of those that could not be computed, because the bundle does not hold what they need.
+    """
+
+    wrong: list[str]
+    lacking: list[str]
+    attested: tuple[str, ...]
+
+
+def score_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell, *, hidden: bool = False) -> Rescored:
     """Compute the scores of a table that holds labels and compare them with the recorded ones.
 
-    Returns:
-        Differences, and scores that this version of benchx computes and the record does not hold.
+    Args:
+        hidden: whether the table comes without what tells the truth; labels may have been joined since.
     """
     try:
         computed = SCORERS[cell.task](table)
     except ValueError as error:
-        return [f"it cannot be scored: {error}"], []
+        return Rescored([f"it cannot be scored: {error}"], [], ())
+    attested = columns_of(cell).attested if hidden else frozenset[str]()
     lacking = sorted(set(computed) - set(scores))
-    found = _differences(scores, {name: value for name, value in computed.items() if name in scores}, "")
+    kept = {name: value for name, value in computed.items() if name in scores}
+    found = _differences(scores, kept, "", attested)
     if cell.primary in lacking:
         found.append(f"the record holds no {cell.primary}")
-    return found, [f"the record holds no {name}" for name in lacking if name != cell.primary]
+    told = [f"the record holds no {name}" for name in lacking if name != cell.primary]
+    return Rescored(found, told, tuple(sorted((attested & set(scores)) - set(computed))))
+
+
+_MEANS: Mapping[str, Mapping[str, str]] = {
+    "classification": {"macro_auroc": "auroc", "macro_auprc": "auprc"},
+    "zero_shot": {
+        **{f"macro_{name}": name for name in ("auroc", "auprc", "f1", "accuracy")},
+        **{name: name for name in HEAT},
+    },
+}
+"""By task the scores that are means of a score over the classes that have it."""
 
 
 def attested_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell) -> list[str]:
     """Return where scores that cannot be computed here contradict themselves or the number of test cases.
 
-    The macro scores are means over the classes that have one (see `benchx.metrics.classification`).
+    Only tasks that are scored by labels of classes have such (see `benchx.metrics.classification`).
     """
-    if cell.task not in SCORERS:
+    if cell.task not in _MEANS:
         return []
     try:
         classes: Mapping[str, Any] = scores["per_class"]
         found = [] if set(classes) == set(cell.settings["classes"]) else ["its classes are not those of the cell"]
         if scores["n"] != len(table):
             found.append(f"n is {shown(scores['n'])}, the table has {counted(len(table), 'row')}")
-        for metric in ("auroc", "auprc"):
-            known = [one[metric] for one in classes.values() if one[metric] is not None]
-            if not _equal(scores[f"macro_{metric}"], sum(known) / len(known) if known else None, 1e-9):
-                found.append(f"macro_{metric} is not the mean of the classes")
+        for mean, metric in _MEANS[cell.task].items():
+            if metric in HEAT and mean not in scores:
+                continue
+            some = [one for one in classes.values() if metric not in HEAT or metric in one]
+            known = [one[metric] for one in some if one[metric] is not None]
+            if not _equal(scores[mean], sum(known) / len(known) if known else None, 1e-9):
+                found.append(f"{mean} is not the mean of the classes")
         for name, one in classes.items():
             if one["positives"] + one["negatives"] > len(table):
                 found.append(f"class '{name}' counts more cases than there are")
@@ -89,18 +140,20 @@ def attested_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell
     return found
 
 
-def _differences(recorded: Any, computed: Any, path: str) -> list[str]:
+def _differences(recorded: Any, computed: Any, path: str, attested: Container[str]) -> list[str]:
     if isinstance(recorded, dict | Mapping) and isinstance(computed, Mapping):
         names = sorted(set(recorded) | set(computed))
         found = []
         for name in names:
             inner = f"{path}.{name}" if path else str(name)
+            if name not in computed and name in attested:
+                continue
             if name not in computed:
                 found.append(f"{inner} is recorded, but does not follow from the predictions")
             elif name not in recorded:
                 found.append(f"{inner} follows from the predictions, but is not recorded")
             else:
-                found += _differences(recorded[name], computed[name], inner)
+                found += _differences(recorded[name], computed[name], inner, attested)
         return found
     if _equal(recorded, computed, TOLERANCE):
         return []

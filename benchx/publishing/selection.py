@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Literal
 
 from benchx.errors import StoreError
 from benchx.planning import Cell, plan
+from benchx.publishing.agreement import content_read
 from benchx.results.record import UNFINISHED, Record
 from benchx.results.store import Store
 from benchx.results.versions import of_newest_method, on_newest_data
@@ -21,7 +23,8 @@ class Selection:
         data: whether the images were real or simulated.
         finished: planned cells with their result, done or not applicable.
         missing: planned cells without one, each with its state: `not run`, that of its failure, or
-            `other version` where the only result is on another version of the data or of the method.
+            `other version` where the only result is on another version of the data or of the method. Cells that are
+            not meant for the method do not lack.
     """
 
     suite: Suite
@@ -34,6 +37,12 @@ class Selection:
     def done(self) -> tuple[tuple[Cell, Record], ...]:
         """The cells that have scores."""
         return tuple((cell, record) for cell, record in self.finished if record.state == "done")
+
+
+def is_meant(cell: Cell, suite: Suite) -> bool:
+    """Whether a suite means a cell for its method, and does not only allow it."""
+    methods = suite.datasets[cell.dataset].tasks[cell.task].methods
+    return methods is None or cell.method in methods
 
 
 def select(suite: Suite, store: Store, method: str) -> Selection:
@@ -62,7 +71,11 @@ def select(suite: Suite, store: Store, method: str) -> Selection:
             "simulated and real images are never published together",
             "keep them in two stores",
         )
-    chosen = {record.cell_digest: record for record in of_newest_method(on_newest_data(finished, "dataset"), "task")}
+    by_content: dict[tuple[str, bool, bool], list[Record]] = defaultdict(list)
+    for record in finished:
+        by_content[content_read(planned[record.cell_digest])].append(record)
+    newest = [record for of_one in by_content.values() for record in on_newest_data(of_one)]
+    chosen = {record.cell_digest: record for record in of_newest_method(newest, "task")}
     failed = {record.cell_digest: record.state for record in records if record.state in UNFINISHED}
     others = {record.cell_digest for record in finished}
     return Selection(
@@ -73,6 +86,6 @@ def select(suite: Suite, store: Store, method: str) -> Selection:
         missing=tuple(
             (cell, "other version" if digest in others else failed.get(digest, "not run"))
             for digest, cell in planned.items()
-            if digest not in chosen
+            if digest not in chosen and is_meant(cell, suite)
         ),
     )

@@ -9,11 +9,11 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
 from types import TracebackType
 
 import pandas as pd
 
+from benchx.publishing.columns import Columns
 from benchx.publishing.tables import read_table
 
 _CHILD = "from benchx.publishing.table_reader import serve; serve()"
@@ -33,7 +33,7 @@ class TableReader:
     ) -> None:
         self._end()
 
-    def read(self, content: bytes, classes: Sequence[str], *, labelled: bool) -> pd.DataFrame:
+    def read(self, content: bytes, columns: Columns, *, labelled: bool) -> pd.DataFrame:
         """Read the predictions of a cell, see `benchx.publishing.tables.read_table`.
 
         Raises:
@@ -43,7 +43,7 @@ class TableReader:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            pickle.dump((content, tuple(classes), labelled), process.stdin)
+            pickle.dump((content, columns, labelled), process.stdin)
             process.stdin.flush()
             answer: pd.DataFrame | str = pickle.load(process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError) as error:
@@ -65,12 +65,12 @@ def serve() -> None:
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     while True:
         try:
-            content, classes, labelled = pickle.load(requests)
+            content, columns, labelled = pickle.load(requests)
         except EOFError:
             return
         answer: pd.DataFrame | str
         try:
-            answer = read_table(content, classes, labelled=labelled)
+            answer = read_table(content, columns, labelled=labelled)
         except ValueError as error:
             answer = str(error)
         except MemoryError:

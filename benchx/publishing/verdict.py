@@ -47,14 +47,17 @@ class CellVerdict:
 
     Attributes:
         score: the primary one, as the record has it.
-        state: `re-scored` = every score follows from the predictions; `attested` = the scores could not be computed
-            here, since the labels are not in the bundle; `unsound` = an error was found.
+        state: `re-scored` = every score follows from the predictions but those in `attested`, of which the primary is
+            none; `attested` = no score could be computed here, since what is true is not in the bundle; `unsound` =
+            an error was found.
+        attested: the names of the scores that were taken as they are.
     """
 
     key: str
     label: str
     score: float | None
     state: CellState
+    attested: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

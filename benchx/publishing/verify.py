@@ -8,7 +8,7 @@ predictions shows only when someone runs it again. The id of a bundle pins its c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,25 +16,35 @@ import pandas as pd
 
 from benchx.datasets.benchx_lists import SPLITS_FOLDER
 from benchx.errors import UsageError
-from benchx.planning import Cell, Reading
+from benchx.planning import Cell
 from benchx.publishing.agreement import disagreements
+from benchx.publishing.cases import LABELLED, same_cases
+from benchx.publishing.columns import classes_of, columns_of
 from benchx.publishing.completeness import inapplicable, missing_cells
 from benchx.publishing.copies import copied_from, shared_between_draws
 from benchx.publishing.details import details_problems
 from benchx.publishing.duplicates import Scores, scores_of
 from benchx.publishing.opening import Opened, open_bundle
 from benchx.publishing.own_data import OwnData
-from benchx.publishing.records import identity_problems, value_problems
-from benchx.publishing.rescoring import attested_problems, score_problems, split_folds, table_problems
+from benchx.publishing.pseudonyms import with_known_labels
+from benchx.publishing.records import has_unknown_key, identity_problems, value_problems
+from benchx.publishing.rescoring import attested_problems, score_problems, table_problems
 from benchx.publishing.table_reader import TableReader
+from benchx.publishing.trials import trial_problems
 from benchx.publishing.truth import compare
 from benchx.publishing.verdict import CellState, CellVerdict, Finding, Severity, Verdict, in_order
 from benchx.resources import data_folder, environment_folder
 from benchx.results.record import Record
 from benchx.results.store import Store
 from benchx.suites import Suite
-from benchx.tasks.scoring import SCORERS
 from benchx.workspace import Workspace
+
+TAKEN = {
+    "segmentation": "pixels and lesions are taken as they were counted: no mask is in a bundle",
+    "retrieval": "ranks are taken as they were found: no embedding is in a bundle",
+    "report_generation": "words are taken as they were counted: no text is compared again",
+}
+"""What is not computed again of a task's test cases."""
 
 
 @dataclass
@@ -46,7 +56,7 @@ class _Verification:
     reader: TableReader
     findings: list[Finding]
     scores: dict[str, Scores] = field(default_factory=dict)
-    cases: dict[Reading, tuple[str, pd.DataFrame]] = field(default_factory=dict)
+    cases: dict[Hashable, tuple[str, pd.DataFrame]] = field(default_factory=dict)
 
     def say(self, severity: Severity, check: str, where: str, problems: Sequence[str]) -> None:
         self.findings += [Finding(severity, check, where, problem) for problem in problems]
@@ -92,8 +102,8 @@ def verify(
         for path in against:
             run.findings += copied_from(path, own, manifest.method, reader)
     run.findings += [*missing_cells(opened), *disagreements(opened), *shared_between_draws(own), *run.own.notes]
-    for key in sorted(set(opened.tables) - set(opened.records)):
-        run.say("error", "record", key[:12], ["predictions without a record"])
+    for key in sorted((set(opened.tables) | set(opened.trials)) - set(opened.records)):
+        run.say("error", "record", key[:12], ["predictions or trials without a record"])
     of_suite = f"{manifest.suite_name} version {manifest.suite_version}"
     return Verdict(manifest.id, of_suite, manifest.method, cells, in_order(run.findings))
 
@@ -105,34 +115,41 @@ def _cell(run: _Verification, key: str, record: Record) -> CellVerdict:
     before = len(run.findings)
     identity = identity_problems(record, key, cell, opened.manifest.method, opened.manifest.data)
     run.say("error", "key", where, identity)
+    if cell and has_unknown_key(record, cell):
+        run.say("note", "key", where, ["its key was not computed: no digest of its text weights is in the record"])
     run.say("error", "values", where, value_problems(record, key in opened.tables))
     state: CellState = "not-applicable"
+    attested: tuple[str, ...] = ()
     if cell and record.state == "not-applicable":
-        severity, what = inapplicable(cell, _done(opened), run.own.truth(cell))
+        cards = [one.card for one in opened.records.values()]
+        severity, what = inapplicable(cell, _done(opened), run.own.truth(cell), cards)
         run.say(severity, "not applicable", where, [what])
     elif cell and record.scores is not None and key in opened.tables:
-        state = _predictions(run, key, record, cell)
+        state, attested = _predictions(run, key, record, cell)
+    if key in opened.trials and key not in opened.tables:
+        run.say("error", "trials", where, ["trials without predictions"])
     if any(finding.severity == "error" for finding in run.findings[before:]):
         state = "unsound"
     score = (record.scores or {}).get(cell.primary) if cell else None
     known = score if isinstance(score, float) and math.isfinite(score) else None
-    return CellVerdict(key, where, known, state)
+    return CellVerdict(key, where, known, state, attested)
 
 
-def _predictions(run: _Verification, key: str, record: Record, cell: Cell) -> CellState:
-    """Check the predictions of a cell and the scores of its record."""
+def _predictions(run: _Verification, key: str, record: Record, cell: Cell) -> tuple[CellState, tuple[str, ...]]:
+    """Check the predictions of a cell and the scores of its record; name the scores that could not be computed."""
     where, scores = cell.label, record.scores or {}
     hidden = cell.dataset in run.opened.manifest.pseudonymous
     try:
-        table = run.reader.read(run.opened.tables[key], cell.settings["classes"], labelled=not hidden)
+        table = run.reader.read(run.opened.tables[key], columns_of(cell), labelled=not hidden)
     except ValueError as error:
         run.say("error", "predictions", where, [str(error)])
-        return "unsound"
+        return "unsound", tuple(sorted(scores))
+    if hidden:
+        table = with_known_labels(table, cell)
     problems = table_problems(table, cell)
     run.say("error", "values", where, problems)
     if problems:
-        return "unsound"
-    state: CellState = "attested"
+        return "unsound", tuple(sorted(scores))
     run.scores[key] = scores_of(table, pseudonymous=hidden)
     run.say("error", "test cases", where, _other_cases(run, cell, table))
     labelled = table
@@ -141,16 +158,22 @@ def _predictions(run: _Verification, key: str, record: Record, cell: Cell) -> Ce
         run.say("error", "truth", where, comparison.differences)
         run.say("warning", "unreadable", cell.dataset, comparison.left_out)
         labelled = comparison.labelled
-    if cell.task in SCORERS:
-        folds = split_folds(cell)
-        run.say("error", "details", where, details_problems(record.details, table, cell.settings["classes"], folds))
-        if all(f"label:{name}" in labelled for name in cell.settings["classes"]):
-            wrong, lacking = score_problems(scores, labelled, cell)
-            run.say("error", "scores", where, wrong)
-            run.say("warning", "scores", where, lacking)
-            state = "re-scored"
+    if cell.task in TAKEN:
+        run.say("note", "cases", cell.dataset, [TAKEN[cell.task]])
+    details = details_problems(record.details, table, cell)
+    run.say("error", "details", where, details)
+    if not details:
+        run.say("error", "trials", where, trial_problems(run.opened.trials.get(key), record.details, cell))
     run.say("error", "scores", where, attested_problems(scores, table, cell))
-    return state
+    if not set(columns_of(cell).needed) <= set(labelled.columns):
+        return "attested", tuple(sorted(scores))
+    found = score_problems(scores, labelled, cell, hidden=hidden)
+    run.say("error", "scores", where, found.wrong)
+    run.say("warning", "scores", where, found.lacking)
+    if found.attested:
+        what = f"not computed here, since what they need is not in the bundle: {', '.join(found.attested)}"
+        run.say("note", "scores", where, [what])
+    return "re-scored", found.attested
 
 
 def _done(opened: Opened) -> list[Cell]:
@@ -162,9 +185,10 @@ def _done(opened: Opened) -> list[Cell]:
 
 
 def _other_cases(run: _Verification, cell: Cell, table: pd.DataFrame) -> list[str]:
-    """Compare the test cases with those of the first cell that reads the dataset in the same way."""
-    classes = [f"label:{name}" for name in cell.settings["classes"] if f"label:{name}" in table]
+    """Compare the test cases with those of the first cell that must have the same."""
+    labels = [f"label:{name}" for name in classes_of(cell)] if cell.task in LABELLED else []
+    classes = [name for name in labels if name in table]
     cases = table[["sample", "cluster", "fold", *classes]].sort_values("sample", ignore_index=True)
-    first, reference = run.cases.setdefault(cell.reading, (cell.label, cases))
+    first, reference = run.cases.setdefault(same_cases(cell), (cell.label, cases))
     common = [name for name in reference.columns if name in cases.columns]
     return [] if reference[common].equals(cases[common]) else [f"its test cases are not those of {first}"]

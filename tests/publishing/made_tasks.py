@@ -66,6 +66,7 @@ def table_of(cell: Cell, cases: Cases) -> pd.DataFrame:
     rng = np.random.default_rng([len(cases), len(cell.task)])
     case = cases[["sample", "cluster", "fold"]].reset_index(drop=True).astype({"fold": np.int8})
     columns = {
+        "classification": _logits,
         "segmentation": _masks,
         "zero_shot": _prompts,
         "retrieval": _ranks,
@@ -91,6 +92,11 @@ def _masks(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.n
             f"label:{name}": there.astype(np.float32),
         }
     return columns
+
+
+def _logits(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.ndarray]:
+    known = ("score:", "label:")
+    return {name: values for name, values in _prompts(rng, cell, cases).items() if name.startswith(known)}
 
 
 def _prompts(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.ndarray]:

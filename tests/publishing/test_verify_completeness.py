@@ -6,11 +6,13 @@ import json
 import shutil
 
 import pytest
-from made_results import METHOD, bundle_of, cases, contents, errors, fill_from, forge, hide_result, record_of
+from made_results import METHOD, cases, contents, errors, fill_from, forge, hide_result, record_of
+from made_tasks import images_of, put, some_cases
 
 from benchx.datasets.readers import nih
 from benchx.planning import plan
 from benchx.publishing.bundle import make_bundle, write_bundle
+from benchx.publishing.selection import is_meant
 from benchx.publishing.verify import verify
 from benchx.results.store import Store
 from benchx.suites import read_suite
@@ -129,18 +131,29 @@ def test_ones_own_files_decide_what_applies(write_nih, tmp_path):
 
 
 def test_the_suite_that_ships_is_compared_with_the_shipped_one(tmp_path):
+    """What it does not mean for the method is not in the bundle, and does not lack."""
+
+    def bundle_of(suite):
+        store = Store(tmp_path / f"store-{suite.version}-{len(suite.seeds)}")
+        for cell in plan(suite, [METHOD]):
+            if is_meant(cell, suite):
+                put(store, cell, some_cases(cell.task), data="phantom", images=images_of(cell))
+        write_bundle(make_bundle(suite, store, METHOD), path := tmp_path / f"{store.path.name}.zip")
+        return path
+
     shipped = read_suite("phantom")
-    honest = bundle_of(shipped, tmp_path)
-    assert verify(honest).sound
+    assert not all(is_meant(cell, shipped) for cell in plan(shipped, [METHOD]))
+    honest = bundle_of(shipped)
+    assert verify(honest).sound, verify(honest).findings
     assert verify(honest, suite=shipped).sound
     softer = shipped.model_copy(update={"seeds": (0,)})
-    assert ("suite", "it differs from suite phantom version 2 as shipped") in errors(
-        verify(bundle_of(softer, tmp_path))
-    )
-    older = bundle_of(softer.model_copy(update={"version": 9}), tmp_path)
+    differs = f"it differs from suite phantom version {shipped.version} as shipped"
+    assert ("suite", differs) in errors(verify(bundle_of(softer)))
+    older = bundle_of(softer.model_copy(update={"version": 9}))
     assert verify(older).sound
     assert "version 9; benchx" in next(what for check, what in warnings(verify(older)) if check == "suite")
-    assert errors(verify(older, suite=shipped)) == [("suite", "it is not suite phantom version 2, which was asked for")]
+    (told,) = errors(verify(older, suite=shipped))
+    assert told == ("suite", f"it is not suite phantom version {shipped.version}, which was asked for")
 
 
 def test_a_suite_of_its_authors_own_is_a_warning_unless_it_was_asked_for(suite, bundle):

@@ -19,12 +19,10 @@ from benchx.planning import Cell, method_digest
 from benchx.protocols import Extraction, read_protocol
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
+from benchx.tasks.kinds import READS_TEXT
 from benchx.tasks.predictions import Outcome
 from benchx.training.precision import resolve_precision
 from benchx.workspace import OpenDataset, Workspace, cell_input
-
-READS_TEXT = ("retrieval", "zero_shot")
-"""Tasks for which a text tower's own weights are part of the method."""
 
 
 def cell_key(cell: Cell, workspace: Workspace) -> str:
@@ -64,8 +62,8 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
 
 def _dataset(cell: Cell, dataset: OpenDataset) -> str:
     """The digest of what a cell reads of its dataset."""
-    outlines = cell.task == "segmentation" or cell.settings["protocol"].get("grounding", False)
-    return dataset.digest_with(outlines=outlines, texts=cell.task in ("retrieval", "report_generation"))
+    _, outlines, texts = cell.content
+    return dataset.digest_with(outlines=outlines, texts=texts)
 
 
 def _weights(cell: Cell, workspace: Workspace) -> str:

@@ -12,7 +12,7 @@ from benchx.digests import digest_json
 from benchx.errors import UsageError, unknown_name
 from benchx.protocols import Frozen, resolved
 from benchx.suites import Suite, task_classes
-from benchx.tasks.kinds import KINDS
+from benchx.tasks.kinds import KINDS, READS_REPORTS
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ class Cell:
         return Reading(self.dataset, self.split, self.settings["uncertain"], self.settings["short_side"])
 
     @property
+    def content(self) -> tuple[str, bool, bool]:
+        """What the digest of the cell's data is over: its dataset, and whether with outlines and with reports.
+
+        Digests of other contents are never equal, however many cells are on one version of a dataset.
+        """
+        outlines = self.task == "segmentation" or self.settings["protocol"].get("grounding", False)
+        return self.dataset, outlines, self.task in READS_REPORTS
+
+    @property
     def label(self) -> str:
         """The cell in words, for progress and messages."""
         seed = "deterministic" if self.seed is None else f"seed {self.seed}"
@@ -82,6 +91,12 @@ class Cell:
         """
         method = method_digest(self.task, card, weights)
         return digest_json({"cell": self.digest, "method": method, "dataset": dataset, "split": split})
+
+
+def is_meant(cell: Cell, suite: Suite) -> bool:
+    """Whether a suite means a cell for its method, and does not only allow it."""
+    methods = suite.datasets[cell.dataset].tasks[cell.task].methods
+    return methods is None or cell.method in methods
 
 
 def method_digest(task: str, card: dict[str, Any], weights: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from benchx.errors import BenchxError, DataMissing, UsageError, WeightsMissing
-from benchx.planning import Cell, plan
+from benchx.planning import Cell, is_meant, plan
 from benchx.protocols import read_protocol
 from benchx.suites import Suite, read_suite
 from benchx.workspace import Workspace, input_spec
@@ -76,13 +76,8 @@ def request(
         seeds=seeds,
     )
     if not named:
-        cells = [cell for cell in cells if _meant(resolved, cell)]
+        cells = [cell for cell in cells if is_meant(cell, resolved)]
     return Request(resolved, tuple(_shard(cells, *shard)), cards, tuple(datasets))
-
-
-def _meant(suite: Suite, cell: Cell) -> bool:
-    meant = suite.datasets[cell.dataset].tasks[cell.task].methods
-    return meant is None or cell.method in meant
 
 
 def check_names(asked: Request, workspace: Workspace) -> None:

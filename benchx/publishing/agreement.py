@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from benchx.planning import Cell
 from benchx.publishing.opening import Opened
 from benchx.publishing.verdict import Finding, counted
 from benchx.results.record import Provenance
-
-
-def content_read(cell: Cell) -> tuple[str, bool, bool]:
-    """Return what the digest of a cell's data is over: its dataset, and whether with outlines and with reports.
-
-    Digests of other contents are never equal, however many cells are on one version of a dataset.
-    """
-    outlines = cell.task == "segmentation" or cell.settings["protocol"].get("grounding", False)
-    return cell.dataset, outlines, cell.task in ("retrieval", "report_generation")
 
 
 def disagreements(opened: Opened) -> list[Finding]:
@@ -30,7 +20,7 @@ def disagreements(opened: Opened) -> list[Finding]:
     for record in opened.records.values():
         if cell := opened.planned.get(record.cell_digest):
             by_dataset[cell.dataset].append(record.provenance)
-            by_content[content_read(cell)].add(record.provenance.images)
+            by_content[cell.content].add(record.provenance.images)
     found = []
     for name, all_of in by_dataset.items():
         splits = {(one.split, one.unit) for one in all_of}

@@ -12,6 +12,7 @@ from benchx.annotators.rewards import LEVELS
 from benchx.metrics.reports.bleu import BLEU_COLUMNS
 from benchx.metrics.reports.meteor import METEOR_COLUMNS
 from benchx.planning import Cell
+from benchx.tasks.kinds import FOREGROUND
 from benchx.tasks.retrieval.scores import MATCHES, PAIRS, WAYS
 from benchx.tasks.segmentation.scores import COUNTS, DISTANCES, LESIONS
 from benchx.tasks.zero_shot.scores import HEAT
@@ -25,9 +26,6 @@ CASE: Mapping[str, Kind] = {"sample": "name", "cluster": "name", "fold": "fold"}
 
 GROUP = "group:"
 """How the columns of subgroups begin. Where data is open they go along, and nobody reads them."""
-
-FOREGROUND = "Foreground"
-"""The one class of a segmentation that draws all classes as one."""
 
 
 @dataclass(frozen=True)

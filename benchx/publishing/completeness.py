@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from benchx.errors import NotApplicable
-from benchx.planning import Cell
+from benchx.planning import Cell, is_meant
 from benchx.publishing.manifest import MANIFEST
 from benchx.publishing.opening import Opened
-from benchx.publishing.records import READS_TEXT
-from benchx.publishing.selection import is_meant
 from benchx.publishing.truth import Truth
 from benchx.publishing.verdict import Finding, Severity, counted
 from benchx.tasks.classification import problem as classification
+from benchx.tasks.kinds import READS_TEXT
 
 
 def missing_cells(opened: Opened) -> list[Finding]:

@@ -16,11 +16,9 @@ from benchx.methods.cards.schema import Card
 from benchx.planning import Cell, method_digest
 from benchx.publishing.verdict import shown
 from benchx.results.record import Record
-from benchx.tasks.kinds import KINDS
+from benchx.tasks.kinds import KINDS, READS_TEXT
 
 CLOCK_TOLERANCE = timedelta(days=1)
-READS_TEXT = ("retrieval", "zero_shot")
-"""Tasks that read the method's text side."""
 
 
 def identity_problems(record: Record, folder: str, cell: Cell | None, method: str, data: str) -> list[str]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchx.errors import StoreError
-from benchx.planning import Cell, plan
-from benchx.publishing.agreement import content_read
+from benchx.planning import Cell, is_meant, plan
 from benchx.results.record import UNFINISHED, Record
 from benchx.results.store import Store
 from benchx.results.versions import of_newest_method, on_newest_data
@@ -39,12 +38,6 @@ class Selection:
         return tuple((cell, record) for cell, record in self.finished if record.state == "done")
 
 
-def is_meant(cell: Cell, suite: Suite) -> bool:
-    """Whether a suite means a cell for its method, and does not only allow it."""
-    methods = suite.datasets[cell.dataset].tasks[cell.task].methods
-    return methods is None or cell.method in methods
-
-
 def select(suite: Suite, store: Store, method: str) -> Selection:
     """Take a method's finished results from a store, of one version of every dataset's data and of the method.
 
@@ -73,7 +66,7 @@ def select(suite: Suite, store: Store, method: str) -> Selection:
         )
     by_content: dict[tuple[str, bool, bool], list[Record]] = defaultdict(list)
     for record in finished:
-        by_content[content_read(planned[record.cell_digest])].append(record)
+        by_content[planned[record.cell_digest].content].append(record)
     newest = [record for of_one in by_content.values() for record in on_newest_data(of_one)]
     chosen = {record.cell_digest: record for record in of_newest_method(newest, "task")}
     failed = {record.cell_digest: record.state for record in records if record.state in UNFINISHED}

@@ -9,7 +9,7 @@ from benchx.reporting.rows import Row
 from benchx.statistics.discriminability import Discriminability
 from benchx.statistics.variance import Estimate
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Correction = Literal["holm", "benjamini-hochberg"]
 Family = Literal["column", "board"]
@@ -148,7 +148,8 @@ class Place:
         mean_rank: over blocks; low, high: 95 % interval over bootstrap replicates of the test cases.
         best: probability of the best mean rank.
         iqm: interquartile mean over blocks of the difference of its scores from their column's mean over the
-            methods compared, with iqm_low and iqm_high by stratified bootstrap over draws.
+            methods compared, with iqm_low and iqm_high by stratified bootstrap over draws; None where the columns have
+            several metrics, whose differences have no common unit.
         letters: methods that share one are not told apart by Nemenyi's test; empty with one block.
         wins, ties, losses: against every other method in every column, by the columns' corrected tests.
     """
@@ -158,9 +159,9 @@ class Place:
     low: float
     high: float
     best: float
-    iqm: float
-    iqm_low: float
-    iqm_high: float
+    iqm: float | None
+    iqm_low: float | None
+    iqm_high: float | None
     letters: str
     wins: int
     ties: int

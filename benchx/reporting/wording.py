@@ -49,6 +49,9 @@ METRICS = {
 CASES = {"report_generation": ("test study", "test studies"), "retrieval": ("query", "queries")}
 """What a test case is called, where it is not one image; singular and plural."""
 
+TRANSDUCTIVE = "scores are standardised over the test images, so each depends on the others"
+"""What ‡ says."""
+
 VARIED: dict[Drawn, str] = {
     "subset": "the labelled subset",
     "training": "the course of training",
@@ -101,6 +104,11 @@ def published_value(row: Published) -> str:
     return number(row.value) if row.std is None else f"{number(row.value)} ± {number(row.std)}"
 
 
+def secondary_value(value: float) -> str:
+    """Write another score: three digits, or one for distances and ranks from 10 on."""
+    return number(value, digits=3 if abs(value) < 10 else 1)
+
+
 def cases(column: Column) -> str:
     """Write how many test cases a column has: `1372 test images`."""
     return plural(column.cases, *CASES.get(column.task, ("test image",)))
@@ -147,7 +155,8 @@ def rules(board: Board) -> tuple[str, ...]:
         "Datasets from one source count once: the ranks of their columns are averaged to one block. Friedman's test, "
         "Iman and Davenport's correction (1980) and Nemenyi's critical difference (Demsar 2006) are over blocks.",
         "IQM is the interquartile mean, over blocks and draws, of the differences of a method's scores from their "
-        "column's mean, with a stratified bootstrap interval over draws (Agarwal et al. 2021).",
+        "column's mean, with a stratified bootstrap interval over draws (Agarwal et al. 2021). Where the columns have "
+        "several metrics there is none, since their differences have no common unit.",
         *(
             ()
             if board.margin is None
@@ -157,6 +166,11 @@ def rules(board: Board) -> tuple[str, ...]:
             )
         ),
         "† marks a result whose method saw something of the dataset in its pretraining.",
+        *(
+            (f"‡ marks a result of which {TRANSDUCTIVE}.",)
+            if any(row.transductive for column in board.columns for row in column.rows)
+            else ()
+        ),
         "Published scores are what their sources print; they were not run here, and are neither ranked nor tested. "
         "Beside a score of the same method stands its difference in units (σ) of its uncertainty: the root of the "
         "squared standard errors of the score here, over patients and draws, and of the published mean, over its seeds "

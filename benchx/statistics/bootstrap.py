@@ -19,6 +19,9 @@ from benchx.statistics.resampling import Draws
 _ROWS = 256
 """Replicates of a mean taken together, so that their counts as float64 stay small."""
 
+_ROUNDING = 1e-12
+"""Of the largest score: replicates of a score of sums that all lie closer do not differ."""
+
 
 def macro_auroc_replicates(scores: np.ndarray, labels: np.ndarray, draws: Draws) -> np.ndarray:
     """Return the macro AUROC float64 [R] of every replicate: the mean over the scorable classes.
@@ -71,6 +74,8 @@ def mean_replicates(values: np.ndarray, draws: Draws) -> np.ndarray:
 def sums_replicates(terms: np.ndarray, of_sums: Callable[[np.ndarray], np.ndarray], draws: Draws) -> np.ndarray:
     """Return a score of sums over cases float64 [R] of every replicate, NaN where it has none.
 
+    Where all differ by rounding alone (1e-12 of the largest), all are the first, so that equal cases show no variance.
+
     Args:
         terms: [N, M], of every case (a Dice coefficient and a one, or n-gram counts).
         of_sums: maps sums [..., M] to scores [...].
@@ -91,6 +96,8 @@ def sums_replicates(terms: np.ndarray, of_sums: Callable[[np.ndarray], np.ndarra
     for start in range(0, replicates, _ROWS):
         counts = draws.counts[start : start + _ROWS].astype(np.float64)
         found[start : start + _ROWS] = of_sums(counts @ sums)
+    if len(found) and np.isfinite(found).all() and np.ptp(found) <= _ROUNDING * np.abs(found).max():
+        found[:] = found[0]
     return found
 
 

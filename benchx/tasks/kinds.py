@@ -43,3 +43,12 @@ KINDS = {
     ),
     "zero_shot": Kind(1, ("macro_auroc",), ("zero-shot",), "classes", trained=False),
 }
+
+READS_TEXT = ("retrieval", "zero_shot")
+"""Tasks for which a text tower's own weights are part of the method."""
+
+READS_REPORTS = ("retrieval", "report_generation")
+"""Tasks for which the reports are part of the data."""
+
+FOREGROUND = "Foreground"
+"""The class of a segmentation that takes all of a dataset's together."""

@@ -37,7 +37,7 @@ class Trained:
     """How a training came about; the model has the weights of the best epoch, in evaluation mode.
 
     Attributes:
-        history: per epoch `epoch` (from 1), `loss` (mean), `score` (validation, or None).
+        history: per epoch `epoch` (from 1), `loss` (mean), `score` (validation, or None), `evaluated`.
         best_epoch: the epoch of the model: the best on validation, the last where nothing could be scored.
         best_score: on validation, None where nothing could be scored.
         micro_batch: cases per forward pass at the end; smaller than the batch after running out of memory.
@@ -194,7 +194,7 @@ class Run:
     def select(self, row: dict[str, Any], evaluate: Evaluate) -> None:
         """Score the epoch on validation where the recipe says so; keep its weights if it is the best so far.
 
-        An epoch that cannot be compared is kept too, until one can.
+        An epoch that cannot be scored is kept only as long as none could be.
         """
         since = self.epoch - self.recipe.first_evaluation
         row["evaluated"] = since >= 0 and since % self.recipe.evaluate_every == 0
@@ -206,7 +206,7 @@ class Run:
         value = evaluate(self.model, self.micro_batch)
         value = None if value is None or np.isnan(value) else float(value)
         row["score"] = value
-        if value is None or self.best_score is None or value > self.best_score:
+        if self.best_score is None or (value is not None and value > self.best_score):
             self.best_score, self.best_epoch, self.best = value, self.epoch, self.model.weights()
         unimproved = sum(one["evaluated"] and one["epoch"] > self.best_epoch for one in self.history)
         self.stopped = unimproved >= self.recipe.patience

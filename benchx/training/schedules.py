@@ -34,17 +34,18 @@ def unclamped_cosine(step: int, warmup: int, total: int) -> float:
     """
     if step < warmup:
         return step / warmup
-    return max(0.0, (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2)
+    return max(0.0, (1 + math.cos(math.pi * (step - warmup) / max(1, total - warmup))) / 2)
 
 
 def polynomial(step: int, warmup: int, total: int) -> float:
-    """Return the factor in [0, 1] of a linear warm-up from `WARMUP_FROM` and a straight line down to 0 at `total`.
+    """Return the factor in [0, 1] of a linear warm-up from `WARMUP_FROM`, and of a straight line down to 0.
 
-    MMSegmentation's LinearLR followed by PolyLR of power 1.
+    MMEngine's LinearLR followed by PolyLR of power 1. Both reach their end in their last step, not after it: the last
+    step of the warm-up and the first after it train at the full rate, the last of all at 0.
     """
     if step < warmup:
-        return WARMUP_FROM + (1 - WARMUP_FROM) * step / warmup
-    return max(0.0, 1 - (step - warmup) / (total - warmup))
+        return WARMUP_FROM + (1 - WARMUP_FROM) * step / max(1, warmup - 1)
+    return max(0.0, 1 - (step - warmup) / max(1, total - warmup - 1))
 
 
 def constant(step: int, warmup: int, total: int) -> float:

@@ -34,8 +34,9 @@ class Choice(Generic[P]):
     Attributes:
         protocol: with the chosen values; the given one where nothing is searched.
         state_file: of the chosen training, from which its model is loaded.
-        trials: one row each, in the order of the grid: `trial`, `settings`, `epochs` (trained), `score` (best on
-            validation, or None), `seconds`, `state` (`finished`, `halved`, or `failed: why`).
+        trials: one row each, in the order of the grid: `trial`, `settings`, `epochs` (it was given; patience or a
+            failure may have ended it before), `score` (best on validation, or None), `seconds`, `state` (`finished`,
+            `halved`, or `failed: why`).
         details: for the record: what was chosen, the number of trials and `best_so_far` (score after each trial).
     """
 
@@ -65,8 +66,8 @@ def with_settings(protocol: P, settings: dict[str, Any]) -> P:
 def choose(protocol: P, work: Path, attempt: Attempt[P], advance: Callable[[int, int], None]) -> Choice[P]:
     """Try what a protocol declares and choose on validation; of equals the first.
 
-    After each share of `halving`, the better half (rounded up) of the trials goes on; the others keep the score they
-    had. A trial that diverges is out.
+    After each share of `halving`, and not before the first evaluation, the better half (rounded up) of the trials goes
+    on; the others keep the score they had. A trial that diverges is out.
 
     Args:
         work: folder of the search, of one fold of a cell.
@@ -74,13 +75,14 @@ def choose(protocol: P, work: Path, attempt: Attempt[P], advance: Callable[[int,
         advance: called with the attempts done and in all.
 
     Raises:
-        BenchxError: every trial diverged.
+        BenchxError: every trial diverged, or every one that halving had left.
     """
     if protocol.search is None:
         return Choice(protocol, work / "state.pt", (), {})
     settings = grid(protocol)
     trials = [with_settings(protocol, one) for one in settings]
-    rungs = [max(1, round(share * protocol.epochs)) for share in protocol.search.halving] + [None]
+    first = min(protocol.first_evaluation, protocol.epochs)
+    rungs = [max(first, round(share * protocol.epochs)) for share in protocol.search.halving] + [None]
     alive, done = list(range(len(trials))), _read(work)
     total = sum(math.ceil(len(trials) / 2**number) for number in range(len(rungs)))
     made = 0
@@ -95,7 +97,7 @@ def choose(protocol: P, work: Path, attempt: Attempt[P], advance: Callable[[int,
         alive = [index for index in alive if not done[f"{number}/{index}"]["failure"]]
         if not alive:
             raise BenchxError(
-                f"every one of {len(trials)} trials diverged",
+                f"of {len(trials)} trials every one that went on diverged",
                 next(row["failure"] for row in done.values() if row["failure"]),
                 "lower the learning rates of the search",
             )

@@ -14,7 +14,6 @@ from made_results import METHOD, contents, errors, forge
 from made_tasks import NEW, file_of, images_of, real_cases, some_cases, table_of
 
 from benchx.errors import StoreError
-from benchx.publishing.agreement import content_read
 from benchx.publishing.bundle import make_bundle, write_bundle
 from benchx.publishing.columns import COLUMNS, columns_of
 from benchx.publishing.model_index import METRICS, model_index, to_yaml
@@ -23,9 +22,8 @@ from benchx.publishing.selection import select
 from benchx.publishing.tables import read_table, write_table
 from benchx.publishing.verify import verify
 from benchx.results.store import Store
-from benchx.tasks.kinds import KINDS
+from benchx.tasks.kinds import FOREGROUND, KINDS
 from benchx.tasks.scoring import FAULTS, SCORERS
-from benchx.tasks.segmentation import truth
 
 
 def states(verdict):
@@ -54,7 +52,7 @@ def test_the_union_of_classes_is_called_as_the_task_calls_it(task_cells):
     cell = task_cells["segmentation"]
     protocol = cell.settings["protocol"] | {"output": "softmax"}
     needed = columns_of(replace(cell, settings=cell.settings | {"protocol": protocol})).needed
-    assert f"tp:{truth.FOREGROUND}" in needed
+    assert f"tp:{FOREGROUND}" in needed
     assert not any(name in column for column in needed for name in cell.settings["classes"])
 
 
@@ -191,8 +189,8 @@ def test_cells_of_one_dataset_may_read_different_parts_of_it(tasks, open_store, 
     assert len(selected.done) == 4
     assert not selected.missing
     assert len({images_of(cell) for cell in task_cells.values()}) == 3
-    assert content_read(task_cells["segmentation"]) != content_read(task_cells["zero_shot"])
-    assert content_read(task_cells["retrieval"]) == content_read(task_cells["report_generation"])
+    assert task_cells["segmentation"].content != task_cells["zero_shot"].content
+    assert task_cells["retrieval"].content == task_cells["report_generation"].content
 
 
 def test_the_hub_reads_the_results_of_every_task(tasks, open_store):

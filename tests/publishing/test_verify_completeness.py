@@ -10,9 +10,8 @@ from made_results import METHOD, cases, contents, errors, fill_from, forge, hide
 from made_tasks import images_of, put, some_cases
 
 from benchx.datasets.readers import nih
-from benchx.planning import plan
+from benchx.planning import is_meant, plan
 from benchx.publishing.bundle import make_bundle, write_bundle
-from benchx.publishing.selection import is_meant
 from benchx.publishing.verify import verify
 from benchx.results.store import Store
 from benchx.suites import read_suite

@@ -9,9 +9,8 @@ import pytest
 from made_results import errors, forge
 from made_tasks import NEW, editing, file_of
 
-from benchx import cell
 from benchx.methods.cards.reading import card_names, read_card
-from benchx.publishing.records import READS_TEXT, has_unknown_key
+from benchx.publishing.records import has_unknown_key
 from benchx.publishing.verify import verify
 from benchx.results.store import Store
 
@@ -212,7 +211,6 @@ def test_ranks_of_another_method_are_found_and_equal_reports_are_none(tasks, ope
 
 
 def test_keys_of_tasks_that_read_text_hold_the_text_side(open_bundle, tmp_path):
-    assert cell.READS_TEXT == READS_TEXT
     edit = editing("retrieval", record=lambda r: r["card"].update(scorer={"name": "cosine"}))
     found = errors(verify(forge(open_bundle, edit, tmp_path / "f.zip")))
     assert next(what for check, what in found if check == "key").startswith("its key is not that of its cell, card")

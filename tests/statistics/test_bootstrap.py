@@ -14,6 +14,7 @@ from benchx.statistics.bootstrap import (
     mean_replicates,
     metric_replicates,
     percentile_interval,
+    sums_replicates,
 )
 from benchx.statistics.resampling import Draws, draw_clusters, leave_out
 
@@ -89,6 +90,52 @@ def test_mean_of_no_case_is_nan_and_of_an_unfinished_one_is_refused() -> None:
             mean_replicates(np.array([1.0, value]), draws)
     with pytest.raises(ValueError, match="for 2 cases"):
         mean_replicates(np.zeros(3), draws)
+
+
+def corpus_ratio(sums: np.ndarray) -> np.ndarray:
+    """A score that is no mean: the geometric mean of two pooled ratios, NaN without a case."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sqrt(sums[..., 0] / sums[..., 1] * sums[..., 2] / sums[..., 3])
+
+
+@pytest.mark.parametrize("replicates", [1, 256, 300])
+def test_a_score_of_sums_is_that_of_the_repeated_rows(replicates: int) -> None:
+    rng = np.random.default_rng(20)
+    terms = np.column_stack([rng.random(90), rng.integers(1, 9, 90), rng.random(90), rng.integers(1, 9, 90)])
+    draws = draw_clusters([str(number) for number in rng.integers(0, 25, 90)], replicates, 21)
+    repeated = [np.repeat(np.arange(90), draws.weights(replicate)) for replicate in range(replicates)]
+    expected = [corpus_ratio(terms[rows].sum(axis=0)) for rows in repeated]
+    np.testing.assert_allclose(sums_replicates(terms, corpus_ratio, draws), expected, rtol=1e-13)
+
+
+def test_the_ratio_of_sums_and_counts_is_the_mean() -> None:
+    rng = np.random.default_rng(22)
+    values = rng.normal(size=120)
+    draws = draw_clusters([str(number) for number in rng.integers(0, 30, 120)], 300, 23)
+    found = sums_replicates(np.column_stack([values, np.ones(120)]), lambda sums: sums[..., 0] / sums[..., 1], draws)
+    np.testing.assert_allclose(found, mean_replicates(values, draws), rtol=0, atol=1e-13)
+
+
+def test_equal_cases_show_no_variance_and_no_case_no_score() -> None:
+    draws = draw_clusters(["a", "b", "b", "c", "d", "e"], 300, 0)
+    equal = np.column_stack([np.full(6, 0.1), np.ones(6)])
+    found = sums_replicates(equal, lambda sums: sums[..., 0] / sums[..., 1], draws)
+    assert np.ptp(found) == 0
+    assert found[0] == pytest.approx(0.1, abs=1e-15)
+    equal[:-1] = 0
+    found = sums_replicates(equal, lambda sums: np.where(sums[..., 1] > 0, 0.1, NAN), draws)
+    np.testing.assert_array_equal(np.isnan(found), draws.counts[:, 4] == 0)
+
+
+def test_terms_that_cannot_be_summed_are_refused() -> None:
+    draws = draw_clusters(["a", "b", "c"], 5, 0)
+    for terms, said in (
+        (np.full((3, 2), NAN), "finite"),
+        (np.ones((2, 2)), "for 3 cases"),
+        (np.ones(3), "for 3 cases"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            sums_replicates(terms, lambda sums: sums[..., 0], draws)
 
 
 def test_any_metric_gets_how_often_each_case_counts() -> None:

@@ -38,10 +38,13 @@ class Configuration:
 
 
 class Plain:
-    """One training in lockstep: takes the same batches, from the same weights at the start."""
+    """One training in lockstep: takes the same batches, from the same weights at the start.
+
+    In the same memory layout, too: another one rounds otherwise, and a deep network makes much of it in twenty steps.
+    """
 
     def __init__(self, encoder: nn.Module, dim: int, start: dict[str, Tensor], of: Configuration) -> None:
-        self.encoder, self.of = copy.deepcopy(encoder).to(memory_format=torch.contiguous_format), of
+        self.encoder, self.of = copy.deepcopy(encoder), of
         linear = nn.Linear(dim, 2 if of.binary else 14)
         self.head = nn.Sequential(nn.LayerNorm(dim, eps=1e-6), linear) if of.norm else linear
         self.head.load_state_dict(start)
@@ -65,7 +68,7 @@ class Plain:
     def step(self, images: Tensor, labels: Tensor) -> float:
         self.encoder.train()
         targets = torch.cat([1 - labels, labels], dim=1) if self.of.binary else labels
-        loss = self.criterion(self.head(self.encoder(images.contiguous())), targets)
+        loss = self.criterion(self.head(self.encoder(images.to(memory_format=torch.channels_last))), targets)
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_([*self.encoder.parameters(), *self.head.parameters()], self.of.clip)
@@ -240,13 +243,13 @@ name: real
 fractions: [1.0]
 seeds: [0]
 only: [nih]
-methods: [random-efficientnet-lite0]
-datasets: {{nih: {{split: official, tasks: {{classification: {{methods: [random-efficientnet-lite0]}}}}}}}}
+methods: [imagenet-efficientnet-lite0]
+datasets: {{nih: {{split: official, tasks: {{classification: {{methods: [imagenet-efficientnet-lite0]}}}}}}}}
 protocols:
   finetune:
     epochs: {epochs}
     overrides:
-      nih: {{random-efficientnet-lite0: {{optimizer: {optimizer}, lr: {lr}, head_lr: {head_lr}, batch_size: 32}}}}
+      nih: {{imagenet-efficientnet-lite0: {{optimizer: {optimizer}, lr: {lr}, head_lr: {head_lr}, batch_size: 32}}}}
 """
 
 
@@ -261,7 +264,7 @@ def test_real_radiographs_follow_the_plain_loop(races: list[Any], shared: Path, 
     path = tmp_path / "real.yaml"
     path.write_text(SUITE.format(epochs=2, optimizer=of.optimizer, lr=of.lr * 0.1, head_lr=of.lr))
     summary = benchx.run(
-        str(path), ["random-efficientnet-lite0"], roots={"nih": folder}, store=tmp_path / "store", device="cpu"
+        str(path), ["imagenet-efficientnet-lite0"], roots={"nih": folder}, store=tmp_path / "store", device="cpu"
     )
     assert summary.complete
     (record,) = benchx.Store(tmp_path / "store").records()
@@ -271,4 +274,4 @@ def test_real_radiographs_follow_the_plain_loop(races: list[Any], shared: Path, 
     assert len(found.ours) >= 20
     assert {shape[1:] for shape in found.batches} == {(3, 224, 224)}
     assert np.abs(np.subtract(found.ours, found.theirs))[:20].max() < 1e-4
-    assert found.apart() < 0.1
+    assert found.apart() < 0.1, "after the last step"

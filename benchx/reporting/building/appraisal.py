@@ -33,7 +33,6 @@ from benchx.statistics.per_class import class_scores
 from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import Scored, subgroup_scores
 from benchx.statistics.variance import of_score
-from benchx.tasks.measures import Measure
 from benchx.tasks.operating_points import operating_points
 from benchx.tasks.predictions import scores_and_labels
 from benchx.tasks.scoring import MEASURES
@@ -60,7 +59,7 @@ class Details:
     """A method in a column, beside its replicates; fields as in `benchx.reporting.rows.Row`.
 
     Attributes:
-        digest: sha256 of the test cases' ids, clusters and labels, by which cells on the same cases are known.
+        digest: of `cases_digest`, by which cells on the same cases are known.
         cases, clusters: size of the test set.
         redrawn: replicates that lacked a value of a class at first.
     """
@@ -85,9 +84,9 @@ class Appraisal:
     Attributes:
         scores: float64 [S], the primary metric of every draw.
         replicates: float64 [S, R], of every draw on the same bootstrap replicates.
-        by_class: float64 [R, C], of every scorable class, averaged over draws.
-        held: int [C], the fewest clusters that hold a value of the class.
-        pooled: int [], how many clusters hold the rarer value of any class.
+        by_class: float64 [R, C], of every scorable class, averaged over draws; a measure counts as one class.
+        held: int [C], the fewest clusters that hold a value of the class, or a case that counts for the measure.
+        pooled: int [], how many clusters hold the rarer value of any class, or as `held`.
     """
 
     scores: np.ndarray
@@ -99,7 +98,7 @@ class Appraisal:
 
 
 def appraise(
-    found: Sequence[Found], make_draws: MakeDraws, settings: Mapping[str, Any], level: float = 0.95
+    found: Sequence[Found], primary: str, make_draws: MakeDraws, settings: Mapping[str, Any], level: float = 0.95
 ) -> Appraisal:
     """Return the appraisal of a method's draws, from the cache where predictions, records and settings are the same.
 
@@ -107,6 +106,7 @@ def appraise(
 
     Args:
         found: the draws of one method in one column, by seed.
+        primary: the metric that the column is ranked by, whatever that of the suite that a result was first run for.
         make_draws: called only when there is nothing in the cache.
         settings: what the draws depend on, JSON-able.
         level: of the intervals of classes and subgroups.
@@ -120,7 +120,7 @@ def appraise(
         "numpy": np.__version__,
         "level": level,
         "predictions": [digest_file(path) if path.is_file() else None for path in map(predictions_path, found)],
-        "primary": found[0].record.cell["primary"],
+        "primary": primary,
         "details": [digest_json(one.record.details) for one in found],
         "scores": [digest_json(one.record.scores) for one in found],
         **settings,
@@ -128,16 +128,24 @@ def appraise(
     cached = found[0].store.cache / "appraisals" / f"{digest_json(inputs)}.npz"
     with contextlib.suppress(OSError, EOFError, ValueError, KeyError, BadZipFile):  # damaged, so made again
         return _unpacked(cached.read_bytes())
-    fresh = _appraise(found, make_draws, level)
+    fresh = _appraise(found, primary, make_draws, level)
     with contextlib.suppress(OSError):
         write_whole(cached, _packed(fresh))
     return fresh
 
 
-def cases_digest(table: pd.DataFrame) -> str:
-    """Return the sha256 of a predictions table's cases: ids, clusters and labels, in the table's order."""
-    named = [name for name in table.columns if name in ("sample", "cluster") or name.startswith("label:")]
-    return digest_lines([*named, *(str(value) for value in pd.util.hash_pandas_object(table[named], index=False))])
+def cases_digest(task: str, table: pd.DataFrame) -> str:
+    """Return the sha256 of a predictions table's cases, in the table's order: ids, clusters, and the truth it holds.
+
+    That is the labels; of a segmentation also how many pixels each class has, of a report how many words.
+    """
+    known = table[[name for name in table.columns if name in ("sample", "cluster") or name.startswith("label:")]]
+    if task == "segmentation":
+        classes = [name.removeprefix("tp:") for name in table.columns if name.startswith("tp:")]
+        known = known.assign(**{f"pixels:{name}": table[f"tp:{name}"] + table[f"fn:{name}"] for name in classes})
+    if task == "report_generation":
+        known = known.assign(words=table["reference_length"])
+    return digest_lines([*known.columns, *(str(value) for value in pd.util.hash_pandas_object(known, index=False))])
 
 
 _ARRAYS = ("scores", "replicates", "by_class", "held", "pooled")
@@ -149,40 +157,49 @@ def _code_digest() -> str:
     return digest_json([digest_file(file) for file in files])
 
 
-def _appraise(found: Sequence[Found], make_draws: MakeDraws, level: float) -> Appraisal:
+def _appraise(found: Sequence[Found], primary: str, make_draws: MakeDraws, level: float) -> Appraisal:
     tables = [read_predictions(one) for one in found]
-    digests = [cases_digest(table) for table in tables]
+    task = found[0].record.cell["task"]
+    digests = [cases_digest(task, table) for table in tables]
     for one, digest in zip(found, digests, strict=True):
         if digest != digests[0]:
             raise other_cases(one)
-    cell = found[0].record.cell
-    task, primary = cell["task"], cell["primary"]
     draws = make_draws(tables[0])
     secondary = secondary_scores(task, primary, [one.record.scores or {} for one in found])
     if primary == "macro_auroc":
         return _appraise_auroc(found, tables, digests[0], draws, secondary, level)
-    return _appraise_measure(MEASURES[task][primary], tables, digests[0], draws, secondary, level)
+    return _appraise_measure(found, primary, tables, digests[0], draws, secondary, level)
 
 
 def _appraise_measure(
-    measure: Measure,
+    found: Sequence[Found],
+    primary: str,
     tables: Sequence[pd.DataFrame],
     digest: str,
     draws: Draws,
     secondary: dict[str, float],
     level: float,
 ) -> Appraisal:
-    """Appraise a score that follows from sums over cases; the clusters behind it are those with a case that counts."""
+    """Appraise a score that follows from sums over cases.
+
+    The clusters behind it are those with a case that counts, in the draw with the fewest. Subgroups are left out for a
+    classification: in a mean over classes a subgroup without a class would count as one that misses it.
+    """
+    task = found[0].record.cell["task"]
+    measure = MEASURES[task][primary]
     terms = [measure.terms(table) for table in tables]
     replicates = np.stack([sums_replicates(one, measure.of_sums, draws) for one in terms])
     scores = np.array([measure.of(table) for table in tables])
-    if not np.isfinite(scores).all() or not np.isfinite(replicates).all():
+    lacking = int((~np.isfinite(replicates)).any(axis=0).sum())
+    if lacking or not np.isfinite(scores).all():
         raise StoreError(
-            "a score cannot be resampled",
-            "too few test cases count, so that some resampled test set has none",
+            f"the predictions of {found[0].record.key[:12]} give no {primary} in {lacking} of {len(draws.counts)} "
+            "resampled test sets",
+            "too few test cases count for it",
             "test on more patients, or rank by another metric",
         )
-    behind = len(np.unique(draws.member[terms[0].any(axis=1)]))
+    behind = min(len(np.unique(draws.member[one.any(axis=1)])) for one in terms)
+    groups = {} if task == "classification" else read_groups(tables[0])
     return Appraisal(
         scores=scores,
         replicates=replicates,
@@ -196,7 +213,7 @@ def _appraise_measure(
             redrawn=draws.redrawn,
             excluded={},
             classes=(),
-            subgroups=measure_subgroups(measure, terms, read_groups(tables[0]), draws, level),
+            subgroups=measure_subgroups(measure, terms, groups, draws, level),
             gaps=(),
             secondary=secondary,
             reliability=(),

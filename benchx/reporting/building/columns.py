@@ -60,11 +60,11 @@ def assess(gathered: Gathered, draws: DrawsByCases, replicates: int, level: floa
     Raises:
         StoreError: predictions are unreadable, hold NaN scores, or cells of the column hold other test cases.
     """
-    dataset = gathered.cell.dataset
+    dataset, task, primary = gathered.cell.dataset, gathered.cell.task, gathered.cell.primary
     settings = {"replicates": replicates, "dataset": dataset}
 
     def one(found: Sequence[Found]) -> Appraisal:
-        return appraise(found, lambda table: draws.of(dataset, table), settings, level)
+        return appraise(found, primary, lambda table: draws.of(dataset, task, table), settings, level)
 
     first, *others = gathered.by_method.values()
     appraised = [one(first)]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchx.digests import fraction_of_hash
 from benchx.errors import StoreError
 from benchx.reporting.building.appraisal import cases_digest
 from benchx.statistics.resampling import Draws, draw_clusters
-from benchx.tasks.predictions import scores_and_labels
 
 
 class DrawsByCases:
@@ -23,19 +23,21 @@ class DrawsByCases:
         self._replicates = replicates
         self._known: dict[tuple[str, str], Draws] = {}
 
-    def of(self, dataset: str, table: pd.DataFrame) -> Draws:
+    def of(self, dataset: str, task: str, table: pd.DataFrame) -> Draws:
         """Return the draws for the cases of a predictions table; the stream of random numbers is the dataset's own.
+
+        Where the table has labels, every replicate holds both values of every class.
 
         Raises:
             StoreError: the cases are of one cluster.
         """
-        key = dataset, cases_digest(table)
+        key = dataset, cases_digest(task, table)
         if key not in self._known:
-            _, labels, _ = scores_and_labels(table)
+            labels = table[[name for name in table.columns if name.startswith("label:")]].to_numpy(np.float64)
             clusters = table["cluster"].astype(str).tolist()
             if len(set(clusters)) < 2:
                 raise StoreError(
-                    f"{dataset}: all {len(table)} test images are of one patient",
+                    f"{dataset}: all {len(table)} test cases are of one patient",
                     "an interval over patients needs two of them",
                     "test on more patients",
                 )

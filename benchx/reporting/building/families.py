@@ -76,7 +76,9 @@ def difference(a: Scores, b: Scores, prior: DrawPrior | None, level: float) -> E
         a.replicates,
         b.scores,
         b.replicates,
-        of_macro(a.by_class - b.by_class, a.held, a.pooled, a.clusters, "difference"),
+        of_macro(
+            a.by_class - b.by_class, np.minimum(a.held, b.held), min(a.pooled, b.pooled), a.clusters, "difference"
+        ),
         paired_draws=same_draws(a, b),
         prior=prior,
         level=level,

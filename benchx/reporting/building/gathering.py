@@ -135,21 +135,35 @@ def _one_kind(
 
 def _column(family: str, pairs: Sequence[tuple[Cell, Found]], planned: Sequence[Cell]) -> Gathered | str:
     """Choose a column's results, or say why there is none."""
-    done = {one.record.key: one for _, one in pairs if one.record.state == "done"}
+    primary = planned[0].primary
+    done = {one.record.key: one for _, one in pairs if _is_scored(one.record, primary)}
     if not done:
-        return "; ".join(sorted({one.record.reason for _, one in pairs if one.record.reason})) or "not run"
+        return "; ".join(sorted({why for _, one in pairs if (why := _why_not(one.record, primary))})) or "not run"
     records = [one.record for one in done.values()]
     by_method: dict[str, list[Found]] = defaultdict(list)
     for record in of_newest_method(on_newest_data(records), "method"):
         by_method[record.cell["method"]].append(done[record.key])
     absent = {
-        cell.method: one.record.reason or "has results on another version of the data only"
+        cell.method: _why_not(one.record, primary) or "has results on another version of the data only"
         for cell, one in pairs
         if cell.method not in by_method
     }
     draws = sum(cell.method == planned[0].method for cell in planned)
     chosen = {method: tuple(by_method[method]) for method in sorted(by_method)}
     return Gathered(planned[0], family, chosen, draws, newest(records).provenance, dict(sorted(absent.items())))
+
+
+def _is_scored(record: Record, primary: str) -> bool:
+    """Whether a cell is finished, and its record does not say that there is no primary score."""
+    return record.state == "done" and (record.scores or {}).get(primary, "not recorded") is not None
+
+
+def _why_not(record: Record, primary: str) -> str | None:
+    if record.state != "done" or _is_scored(record, primary):
+        return record.reason
+    unavailable = record.details.get("unavailable")
+    reason = unavailable.get(primary) if isinstance(unavailable, dict) else None
+    return f"no {primary}: {reason}" if reason else f"its test cases give no {primary}"
 
 
 def _notes(suite: Suite, records: Sequence[Found], asked: set[str]) -> tuple[str, ...]:

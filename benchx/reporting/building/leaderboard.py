@@ -114,5 +114,5 @@ def _misrecorded(assessed: Sequence[Assessed]) -> tuple[str, ...]:
         said
         for each in assessed
         for one in each.scores
-        for said in misrecorded(each.gathered.by_method[one.method], one.scores.tolist())
+        for said in misrecorded(each.gathered.by_method[one.method], each.gathered.cell.primary, one.scores.tolist())
     )

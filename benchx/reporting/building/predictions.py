@@ -41,18 +41,19 @@ def read_predictions(found: Found) -> pd.DataFrame:
     return table.sort_values("sample", ignore_index=True)
 
 
-def misrecorded(found: Sequence[Found], scores: Sequence[float]) -> list[str]:
+def misrecorded(found: Sequence[Found], primary: str, scores: Sequence[float]) -> list[str]:
     """Say which results have another primary score in their record than their predictions give.
 
     Args:
+        primary: the metric.
         scores: of every result, from its predictions.
     """
     said = []
     for one, score in zip(found, scores, strict=True):
         cell, key = one.record.cell, one.record.key[:12]
-        recorded = (one.record.scores or {}).get(cell["primary"])
+        recorded = (one.record.scores or {}).get(primary)
         if not isinstance(recorded, int | float):
-            said.append(f"{key} ({cell['method']}) records no {cell['primary']}, its predictions give {score:.4f}")
+            said.append(f"{key} ({cell['method']}) records no {primary}, its predictions give {score:.4f}")
         elif not abs(recorded - score) <= _ROUNDING:
             said.append(f"{key} ({cell['method']}) records {recorded:.4f}, its predictions give {score:.4f}")
     return said

@@ -17,7 +17,15 @@ from benchx.statistics.aggregation import block_order
 from benchx.statistics.ranking import ranks
 from benchx.words import plural
 
-OTHER_METRICS = ("macro_auprc",)
+OTHER_METRICS = {
+    "classification": ("macro_auroc", "macro_auprc"),
+    "zero_shot": ("macro_auprc",),
+    "segmentation": ("dice", "mdice"),
+    "retrieval": (),
+    "report_generation": ("bleu_4", "rouge_l", "radgraph_f1"),
+}
+"""By which a standing is drawn up again, where every result has it."""
+
 BUDGETS = (3, 1)
 """Trials of a search that is smaller than the one that was run."""
 
@@ -38,9 +46,9 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
         for name in names:
             rest = [column for column in columns if column.dataset != name]
             found.append(_scenario("without a dataset", f"without {name}", rest, methods, _as_run))
-    for metric in OTHER_METRICS:
-        name = METRICS[metric]
-        found.append(_scenario("other metric", name, columns, methods, _secondary(metric)))
+    for metric in OTHER_METRICS[columns[0].task]:
+        if any(column.primary != metric for column in columns):
+            found.append(_scenario("other metric", METRICS[metric], columns, methods, _by_metric(metric)))
     for draw in _draws(columns):
         found.append(_scenario("one draw", f"draw {draw} alone", columns, methods, _of_draw(draw)))
     records = {
@@ -100,9 +108,9 @@ def _as_run(_: Column, row: Row) -> float:
     return row.score.value
 
 
-def _secondary(metric: str) -> Score:
-    def score(_: Column, row: Row) -> float | None:
-        return row.secondary.get(metric)
+def _by_metric(metric: str) -> Score:
+    def score(column: Column, row: Row) -> float | None:
+        return row.score.value if column.primary == metric else row.secondary.get(metric)
 
     return score
 

@@ -78,7 +78,9 @@ def _standing(columns: Sequence[Column], assessed: Sequence[Assessed], level: fl
         friedman=_friedman(order) if several else None,
         critical_difference=critical_difference(len(kept), len(order), 1 - level) if several else None,
         cliques=groups,
-        signed_rank=_signed_rank(_centred(by_method, kept, families), kept, 1 - level),
+        signed_rank=_signed_rank(_centred(by_method, kept, families), kept, 1 - level)
+        if _one_metric(columns)
+        else "Wilcoxon signed-rank tests over blocks are not made: the columns have several metrics",
         false_wins=false_wins,
         scenarios=scenarios(columns, assessed, kept),
     )
@@ -105,7 +107,8 @@ def _places(
     best = bootstrap_ranks(-replicated, level).best
     low, high = np.quantile(replicated, [alpha / 2, 1 - alpha / 2], axis=0)
     counts = _counts(columns, kept, alpha)
-    middle = [_iqm(by_method, method, kept, families, level) for method in kept]
+    one_metric = _one_metric(columns)
+    middle = [_iqm(by_method, method, kept, families, level) if one_metric else None for method in kept]
     places = tuple(
         Place(
             method=kept[i],
@@ -113,9 +116,9 @@ def _places(
             low=float(low[i]),
             high=float(high[i]),
             best=float(best[i]),
-            iqm=middle[i].value,
-            iqm_low=middle[i].low,
-            iqm_high=middle[i].high,
+            iqm=None if (found := middle[i]) is None else found.value,
+            iqm_low=None if found is None else found.low,
+            iqm_high=None if found is None else found.high,
             letters=shown[kept[i]],
             wins=int(counts.wins[i]),
             ties=int(counts.ties[i]),
@@ -124,6 +127,11 @@ def _places(
         for i in best_first
     )
     return places, tuple(tuple(kept[i] for i in group) for group in groups), counts.expected_false
+
+
+def _one_metric(columns: Sequence[Column]) -> bool:
+    """Whether differences of all columns are in one unit; ranks need none."""
+    return len({column.primary for column in columns}) == 1
 
 
 def _replicated(assessed: Sequence[Assessed], kept: Sequence[str], families: list[str]) -> np.ndarray:

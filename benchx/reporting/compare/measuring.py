@@ -43,6 +43,7 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     )
     record = left[0].record
     check_comparable(name, record, right[0].record)
+    primary = record.cell["primary"]
     before, after = ([read_predictions(found) for found in side] for side in (left, right))
     _check_cases(name, before, after)
     a_scores, b_scores = (_scores(record.cell, tables) for tables in (before, after))
@@ -50,46 +51,58 @@ def measure(name: CellName, base: Side, head: Side, draws: DrawsByCases, level: 
     row = Row(
         name,
         "inconclusive",
-        record.cell["primary"],
+        primary,
         data=record.provenance.data or "real",
         unit=UNITS[unit],
         units=int(before[0]["cluster"].nunique()),
         draws=tuple(shared),
         lost=tuple(draw for draw in base.done if draw not in head.done) if shared else (),
-        base=fmean(a_scores),
-        head=fmean(b_scores),
+        base=_mean(a_scores),
+        head=_mean(b_scores),
         notes=(
             *notes_of(base, head, shared),
-            *(f"BASE: {said}" for said in misrecorded(left, a_scores)),
-            *(f"HEAD: {said}" for said in misrecorded(right, b_scores)),
+            *(f"BASE: {said}" for said in misrecorded(left, primary, a_scores)),
+            *(f"HEAD: {said}" for said in misrecorded(right, primary, b_scores)),
         ),
         cost=cost_of(left, right),
     )
     if shared and all(_same_scores(record.cell, a, b) for a, b in zip(before, after, strict=True)):
         return replace(row, verdict="same", identical=True)
+    if row.base is None or row.head is None:
+        lacking = [title for title, score in (("BASE", row.base), ("HEAD", row.head)) if score is None]
+        return replace(row, reason=f"no {primary} in {' and '.join(lacking)}")
     if row.units < 2:
-        return replace(row, reason=f"all {len(before[0])} test images are of one {unit}: no interval")
+        return replace(row, reason=f"all {len(before[0])} test cases are of one {unit}: no interval")
     if not shared and min(len(left), len(right)) == 1:
         return replace(row, reason="no draw in common, and one draw says nothing of others: run the same seeds")
     settings = {"replicates": REPLICATES, "dataset": name.dataset}
     b, a = (
-        scores_of(side, appraise(side, lambda table: draws.of(name.dataset, table), settings, level), level)
+        scores_of(
+            side,
+            appraise(side, primary, lambda table: draws.of(name.dataset, name.task, table), settings, level),
+            level,
+        )
         for side in (right, left)
     )
     return replace(row, difference=difference(b, a, None, level))
 
 
 def _check_cases(name: CellName, before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame]) -> None:
-    expected = cases_digest(before[0])
+    expected = cases_digest(name.task, before[0])
     for side, tables in (("BASE", before), ("HEAD", after)):
         for table in tables:
-            if (digest := cases_digest(table)) != expected:
+            if (digest := cases_digest(name.task, table)) != expected:
                 raise UsageError(
                     f"{name.label}: {len(before[0])} test cases ({expected[:12]}) in BASE, {len(table)} others "
                     f"({digest[:12]}) in {side}",
                     "data and split have the same digest, so one of the files was changed",
                     "run the suite again into an empty store",
                 )
+
+
+def _mean(scores: Sequence[float]) -> float | None:
+    """Return the mean over draws, None where one has no score."""
+    return None if np.isnan(scores).any() else fmean(scores)
 
 
 def _scores(cell: Mapping[str, Any], tables: Sequence[pd.DataFrame]) -> list[float]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column, Drawn, Standing
 from benchx.reporting.method.parts import joined
-from benchx.reporting.wording import CORRECTIONS, FAMILIES, METRICS, VARIED, number, p_value, percent
+from benchx.reporting.wording import CASES, CORRECTIONS, FAMILIES, METRICS, VARIED, number, p_value, percent
 from benchx.statistics.moderation import PRIOR_DF
+from benchx.tasks.kinds import KINDS
 from benchx.words import agreeing, plural
 
 SPLITS = {
@@ -43,6 +44,12 @@ REFERENCES = {
     "Zhou et al. 2024": "Zhou Y, et al. BenchX: a unified benchmark framework for medical vision-language pretraining "
     "on chest X-rays. NeurIPS Datasets and Benchmarks 2024.",
 }
+
+
+_CALIBRATION = (
+    "Calibration is described by the Brier score (Brier 1950) and the expected calibration error (Guo et al. 2017), "
+    "means over classes and draws."
+)
 
 
 def methods_section(board: Board, method: str) -> tuple[str, ...]:
@@ -87,15 +94,14 @@ def _data(board: Board, method: str, columns: Sequence[Column]) -> Iterator[str]
     excluded = {f"{name} of {column.dataset} ({why})" for column in columns for name, why in column.excluded.items()}
     if excluded:
         yield f"Classes that could not be scored were left out: {joined(sorted(excluded))}."
-    yield (
-        "Calibration is described by the Brier score (Brier 1950) and the expected calibration error (Guo et al. "
-        "2017), means over classes and draws."
-    )
+    if any(row.reliability for column in columns for row in column.rows):
+        yield _CALIBRATION
 
 
 def _size(column: Column) -> str:
     units = "" if column.unit == "image" else f" of {plural(column.units, column.unit, UNITS[column.unit])}"
-    return f"n = {plural(column.cases, 'image')}{units}, {SPLITS.get(column.split_kind, column.split_kind)}"
+    cases = plural(column.cases, *CASES.get(column.task, ("image",)))
+    return f"n = {cases}{units}, {SPLITS.get(column.split_kind, column.split_kind)}"
 
 
 def _adaptation(columns: Sequence[Column]) -> Iterator[str]:
@@ -112,7 +118,8 @@ def _adaptation(columns: Sequence[Column]) -> Iterator[str]:
                 f"{plural(planned, 'draw')}, which differ in {VARIED[drawn]}"
             )  # fmt: skip
             told.append(f"with {shares} of the training data ({many})")
-        yield f"For {task} it was adapted by the suite's protocol '{protocol}' {joined(told)}."
+        done = "adapted" if KINDS[task].trained else "used, without training,"
+        yield f"For {task} it was {done} by the suite's protocol '{protocol}' {joined(told)}."
 
 
 def _intervals(board: Board, columns: Sequence[Column]) -> Iterator[str]:
@@ -121,20 +128,32 @@ def _intervals(board: Board, columns: Sequence[Column]) -> Iterator[str]:
     yield (
         f"Intervals are {percent(board.level)} t intervals. The variance due to the test cases is that of "
         f"{board.replicates} bootstrap replicates, in which whole {units} were drawn with replacement (Davison and "
-        "Hinkley 1997); a replicate that lacked a value of a class was drawn again. Since the AUROC of a class rests "
-        f"on the fewest {units} m that hold a positive, or a negative, each class's part of that variance was "
-        "multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined as by Satterthwaite 1946, at most one "
-        f"less than the {units} behind all classes). Where one alone holds a class, or a class was told apart without "
-        "an error, the variance of one score anywhere in [0, 1] was added. Intervals of scores are made on the logit "
-        "scale."
+        "Hinkley 1997); a replicate that lacked a value of a class was drawn again."
     )
+    primaries = dict.fromkeys(column.primary for column in columns)
+    measures = [METRICS[name] for name in primaries if name != "macro_auroc"]
+    if "macro_auroc" in primaries:
+        yield (
+            f"Since the AUROC of a class rests on the fewest {units} m that hold a positive, or a negative, each "
+            "class's part of that variance was multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined "
+            f"as by Satterthwaite 1946, at most one less than the {units} behind all classes). Where one alone holds a "
+            "class, or a class was told apart without an error, the variance of one score anywhere in [0, 1] was added."
+        )
+    if measures:
+        yield (
+            f"In every replicate {joined(measures)} followed from sums over its cases; with m {units} that hold a case "
+            "that counts the variance was multiplied by m/(m - 1) and has m - 1 degrees of freedom, and where no "
+            f"two {units} differ it is that of one more whose place is anywhere in [0, 1]."
+        )
     if repeated:
         yield (
-            "To it was added the variance between draws divided by their number S, less the part that the "
-            "interaction of draws and test cases contributes to it, since the bootstrap holds that already (method of "
-            "moments). The degrees of freedom df follow from 1/df = (1 - w)/c + w/(S - 1), with c those of the test "
-            "cases and w the share of the observed variance between draws in the whole (to first order, Cochran 1964)."
+            "To the variance of the test cases was added that between draws divided by their number S, less the part "
+            "that the interaction of draws and test cases contributes to it, since the bootstrap holds that already "
+            "(method of moments). The degrees of freedom df follow from 1/df = (1 - w)/c + w/(S - 1), with c those of "
+            "the test cases and w the share of the observed variance between draws in the whole (to first order, "
+            "Cochran 1964)."
         )
+    yield "Intervals of scores are made on the logit scale."
     if not repeated or any(row.score.draw_variance is None for column in columns for row in column.rows):
         yield "A result of one draw has an interval over the test cases only."
 

@@ -23,6 +23,7 @@ from benchx.reporting.wording import (
     p_value,
     percent,
     published_value,
+    secondary_value,
 )
 from benchx.statistics.letters import split_letters
 from benchx.words import plural
@@ -173,7 +174,7 @@ def _columns(board: Board, method: str, naming: Naming) -> Table:
 
 def _score(row: Row) -> str:
     short = f" ({len(row.draws)}/{row.planned_draws} draws)" if len(row.draws) < row.planned_draws else ""
-    return f"{estimate_text(row.score)}{' †' if row.contaminated else ''}{short}"
+    return f"{estimate_text(row.score)}{' †' if row.contaminated else ''}{' ‡' if row.transductive else ''}{short}"
 
 
 def _rank(column: Column, row: Row) -> str:
@@ -207,7 +208,7 @@ def _secondary(board: Board, method: str, naming: Naming) -> Section:
         points = [
             f"{reached[t].sensitivity:.2f} at {reached[t].specificity:.2f}" if t in reached else "" for t in targets
         ]
-        scores = [number(row.secondary[name]) if name in row.secondary else "" for name in names]
+        scores = [secondary_value(row.secondary[name]) if name in row.secondary else "" for name in names]
         rows.append((naming.column(column), *scores, *points))
     headers = ("column", *(name.replace("_", " ") for name in names), *(f"sensitivity at {t:g}" for t in targets))
     note = (

@@ -16,9 +16,10 @@ from benchx.reporting.pair.sides import ROUNDING, Pairing, PairTest, Side, unvar
 from benchx.statistics.auroc_permutation import auroc_permutation
 from benchx.statistics.delong import macro_delong
 from benchx.statistics.multiplicity import holm
-from benchx.statistics.paired_tests import cluster_numbers, mcnemar, swap_permutation
+from benchx.statistics.paired_tests import cluster_numbers, mcnemar, swap_permutation, wilcoxon_signed_rank
 from benchx.statistics.power import equivalence
 from benchx.statistics.resampling import values_held
+from benchx.tasks.measures import ratio
 from benchx.tasks.operating_points import calls
 from benchx.words import plural
 
@@ -147,7 +148,29 @@ def exchange_test(pair: Pairing) -> PairTest:
     return PairTest(name, found.statistic, None, None, found.p_value, found.n, found.smallest_p, basis)
 
 
-MEASURE_TESTS: tuple[Callable[[Pairing], PairTest], ...] = (t_test, percentile_test, bca_test, exchange_test)
+def wilcoxon_row(pair: Pairing) -> PairTest:
+    """Return Wilcoxon's signed-rank test of a mean over cases: every case averaged over draws, then every cluster."""
+    name = "Wilcoxon"
+    if pair.measure is None or pair.measure.of_sums is not ratio:
+        return PairTest(name, reason="the score is no mean over cases")
+    a, b = (side.scores.sum(axis=0) / len(side.draws) for side in (pair.a, pair.b))
+    counting = (a[:, 1] > 0) & (b[:, 1] > 0)
+    of_a, of_b = (side[counting, 0] / side[counting, 1] for side in (a, b))
+    clusters = np.array(pair.clusters)[counting].tolist()
+    found = wilcoxon_signed_rank(of_a, of_b, clusters)
+    if not found.n:
+        return PairTest(name, reason=unvarying(pair))
+    basis = f"ranks of the differences of {pair.units}, draws averaged; normal or exact"
+    return PairTest(name, float(np.mean(of_a - of_b)), None, None, found.p_value, found.n, found.smallest_p, basis)
+
+
+MEASURE_TESTS: tuple[Callable[[Pairing], PairTest], ...] = (
+    t_test,
+    percentile_test,
+    bca_test,
+    exchange_test,
+    wilcoxon_row,
+)
 """Of a score that follows from sums over cases."""
 
 TESTS: tuple[Callable[[Pairing], PairTest], ...] = (

@@ -1,5 +1,8 @@
 """A board as JSON.
 
+A published score has `ours_minus_published` and that `in_uncertainties` beside it, see
+`benchx.reporting.board.Column.against`.
+
 JSON has no infinite number and no NaN. Should a board hold one, it is written as the string `Infinity`, `-Infinity` or
 `NaN`, as the JSON form of protocol buffers does.
 """
@@ -17,7 +20,12 @@ from benchx.reporting.board import SCHEMA_VERSION, Board
 
 def to_json(board: Board) -> dict[str, Any]:
     """Return the board as JSON-able values, `schema_version` first."""
-    return {"schema_version": SCHEMA_VERSION, **_encode(board)}
+    encoded = {"schema_version": SCHEMA_VERSION, **_encode(board)}
+    for column, written in zip(board.columns, encoded["columns"], strict=True):
+        for published, row in zip(column.published, written["published"], strict=True):
+            gap, sigmas = column.against(published) or (None, None)
+            row |= {"ours_minus_published": gap, "in_uncertainties": sigmas}
+    return encoded
 
 
 def _encode(value: Any) -> Any:

@@ -10,7 +10,7 @@ from benchx.errors import printable
 from benchx.reporting.board import Board, Column, Standing
 from benchx.reporting.grouping import by_dataset, by_task_and_protocol, method_order, standing_of, tied_with_best
 from benchx.reporting.rows import Row
-from benchx.reporting.wording import CORRECTIONS, FAMILIES, ORIGINS, PHANTOM, number, percent
+from benchx.reporting.wording import CORRECTIONS, FAMILIES, ORIGINS, PHANTOM, TRANSDUCTIVE, number, percent
 
 COLUMNS_PER_TABLE = 6
 """What fits the width of a page; datasets beyond it go into a continued table."""
@@ -107,6 +107,7 @@ def _cell(row: Row, *, best: bool, tied: bool) -> str:
     value = number(row.score.value)
     value = rf"\textbf{{{value}}}" if best else rf"\underline{{{value}}}" if tied else value
     marks = escape(row.letters) + (r"$\dagger$" if row.contaminated else "")
+    marks += r"$\ddagger$" if row.transductive else ""
     interval = f"{{[}}{number(row.score.low)}, {number(row.score.high)}{{]}}"
     return value + (rf"\textsuperscript{{{marks}}}" if marks else "") + rf" {{\tiny {interval}}}"
 
@@ -138,6 +139,8 @@ def _caption(board: Board, title: str, columns: Sequence[Column], *, continued: 
     marks = r"$\bullet$ the test set separates the methods, $\odot$ weakly, $\circ$ it cannot."
     seen = any(row.contaminated for column in columns for row in column.rows)
     contaminated = r" $\dagger$ the method's pretraining saw something of the dataset." if seen else ""
+    if any(row.transductive for column in columns for row in column.rows):
+        contaminated += rf" $\ddagger$ {escape(TRANSDUCTIVE)}."
     phantom = escape(PHANTOM) + " " if board.data == "phantom" else ""
     return f"{phantom}{escape(text)} {marks}{contaminated}"
 

@@ -14,6 +14,7 @@ from benchx.reporting.wording import (
     DOTS,
     DRAWN,
     ORIGINS,
+    TRANSDUCTIVE,
     VERDICTS,
     against_published,
     cases,
@@ -171,7 +172,7 @@ def _remarks_on_rows(column: Column) -> list[str]:
         if row.untrained:
             said[f"in some draw no training case to learn {escape(', '.join(row.untrained))}"].append(row.method)
         if row.transductive:
-            said["‡ scores are standardised over the test images, so each depends on the others"].append(row.method)
+            said[f"‡ {TRANSDUCTIVE}"].append(row.method)
         if row.trials:
             said[f"search: {late_words(row)}"].append(row.method)
         if row.unreadable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchx.reporting.board import Friedman, Scenario, Standing
+from benchx.reporting.board import Friedman, Place, Scenario, Standing
 from benchx.reporting.markdown_text import bullets, escape, table
 from benchx.reporting.wording import interval, number, p_value, percent
 from benchx.words import plural
@@ -28,7 +28,7 @@ def _places(standing: Standing, level: float) -> str:
             escape(place.method),
             interval(place.mean_rank, place.low, place.high, digits=2),
             f"{place.best:.2f}",
-            interval(place.iqm, place.iqm_low, place.iqm_high),
+            _iqm(place),
             escape(place.letters),
             f"{place.wins} / {place.ties} / {place.losses}",
         ]
@@ -36,6 +36,12 @@ def _places(standing: Standing, level: float) -> str:
     ]
     headers = ["", "method", f"mean rank [{share}]", "P(best)", f"IQM [{share}]", "letters", "wins / ties / losses"]
     return table(headers, rows)
+
+
+def _iqm(place: Place) -> str:
+    if place.iqm is None or place.iqm_low is None or place.iqm_high is None:
+        return "none"
+    return interval(place.iqm, place.iqm_low, place.iqm_high)
 
 
 def _tests(standing: Standing, level: float) -> list[str]:

@@ -64,6 +64,9 @@ def _render(board: Board, detail: Detail) -> str:
             corrections=wording.CORRECTIONS,
             families=wording.FAMILIES,
             drawn=wording.DRAWN,
+            transductive=wording.TRANSDUCTIVE
+            if any(row.transductive for column in board.columns for row in column.rows)
+            else None,
             origins=wording.ORIGINS,
             units=UNITS,
             style=Markup((_TEMPLATES / "board.css").read_text("utf-8")),

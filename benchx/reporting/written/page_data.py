@@ -12,7 +12,7 @@ from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import at_largest_fraction
 from benchx.reporting.rows import Draw, Part, Row
-from benchx.reporting.wording import DRAWN, digest_start
+from benchx.reporting.wording import DRAWN, against_published, digest_start, late_words
 from benchx.reporting.written.page_tables import page_order, published_rows
 from benchx.statistics.variance import Estimate
 
@@ -120,7 +120,13 @@ def _column(column: Column, tables: _Tables, detailed: bool) -> dict[str, Any]:
             str(tables.methods[method]): reason for method, reason in column.absent.items() if method in tables.methods
         },
         "published": [
-            [tables.published[p.method, p.origin], _fine(p.value), _fine(p.std), tables.strings(p.cited)]
+            [
+                tables.published[p.method, p.origin],
+                _fine(p.value),
+                _fine(p.std),
+                tables.strings(p.cited),
+                tables.strings(against_published(column, p)),
+            ]
             for p in column.published
         ],
     }
@@ -148,6 +154,8 @@ def _cell(
         [strings(name) for name in row.untrained],
         row.unreadable,
         _fine_print(row, classes, subgroups, strings) if detailed else None,
+        int(row.transductive),
+        strings(late_words(row)) if row.trials else None,
     ]
 
 

@@ -17,10 +17,8 @@ from benchx.images.batches import prefetch
 from benchx.images.masks import prepare_masks
 from benchx.images.spec import InputSpec
 from benchx.progress import Advance
+from benchx.tasks.kinds import FOREGROUND
 from benchx.workspace import OpenDataset
-
-FOREGROUND = "Foreground"
-"""The name of the union of all classes."""
 
 VERSION = 1
 """Raised when masks may change."""

@@ -49,4 +49,4 @@ def test_predictions_of_a_fold_that_the_record_does_not_list_are_refused_with_wh
 def test_a_record_with_another_score_is_named(found, recorded, said):
     forged = Found(found.record.model_copy(update={"scores": recorded}), found.store)
     expected = [] if said is None else [f"{found.record.key[:12]} (mrm) {said}"]
-    assert misrecorded([forged], [0.8]) == expected
+    assert misrecorded([forged], "macro_auroc", [0.8]) == expected

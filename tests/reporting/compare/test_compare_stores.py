@@ -292,7 +292,7 @@ def test_one_patient_gives_no_interval_and_stops_nothing(tmp_path):
     right = made_store(tmp_path / "right", {"mrm": 0.5}, **sizes)
     for row in compared(left, right).rows:
         assert row.verdict == "inconclusive"
-        assert row.reason == "all 40 test images are of one patient: no interval"
+        assert row.reason == "all 40 test cases are of one patient: no interval"
     assert compared(left, left).counts() == {"same": 2}
 
 

@@ -86,7 +86,7 @@ def test_under_the_null_all_rows_of_the_cases_agree_within_a_factor(null):
 
 def test_percentile_is_that_of_scikit_learn_on_the_boards_replicates(store, clear):
     a, b = (draws_of(store, name) for name in ("mrm", "gloria"))
-    draws = DrawsByCases(300).of("rsna", a[0])
+    draws = DrawsByCases(300).of("rsna", "classification", a[0])
     gaps = []
     for replicate in range(300):
         weights = draws.weights(replicate)
@@ -105,7 +105,7 @@ def test_bootstrap_p_values_are_where_the_interval_ends_at_zero(store, null):
     """Percentile: twice the smaller share of replicates beyond 0, up to one replicate; BCa: one end at 0."""
     a, b = (stacked(draws_of(store, name)) for name in ("gloria", "random-resnet50"))
     tables = draws_of(store, "gloria")
-    draws, left = DrawsByCases(300).of("rsna", tables[0]), leave_out(tables[0]["cluster"].tolist())
+    draws, left = DrawsByCases(300).of("rsna", "classification", tables[0]), leave_out(tables[0]["cluster"].tolist())
     labels = a[1]
 
     def gap(which):

@@ -18,12 +18,12 @@ from benchx.reporting.written.json_board import to_json
 def test_a_board_survives_json_exactly(size):
     board = made_board(*size, seed=3)
     value = json.loads(json.dumps(to_json(board), allow_nan=False))
-    assert value.pop("schema_version") == 2
+    assert value.pop("schema_version") == 3
     assert TypeAdapter(Board).validate_python(value) == board
 
 
 def test_the_schema_version_comes_first():
-    assert next(iter(to_json(made_board(2, 1, 1)).items())) == ("schema_version", 2)
+    assert next(iter(to_json(made_board(2, 1, 1)).items())) == ("schema_version", 3)
 
 
 def test_numbers_that_json_lacks_are_words():

@@ -15,9 +15,10 @@ from benchx.errors import DatasetError
 from benchx.images.geometry import prepare
 from benchx.images.spec import InputSpec
 from benchx.images.store import build
+from benchx.tasks.kinds import FOREGROUND
 from benchx.tasks.segmentation import truth as module
 from benchx.tasks.segmentation.area import area
-from benchx.tasks.segmentation.truth import FOREGROUND, draw_truth
+from benchx.tasks.segmentation.truth import draw_truth
 from benchx.workspace import OpenDataset
 
 SHAPES = ((60, 40), (40, 60), (50, 50), (44, 44))

@@ -27,20 +27,21 @@ _LINE = 0.15
 
 @styled
 def draw(board: Board) -> dict[str, Figure]:
-    """Draw one figure per standing: the mean over its columns of score and of wall time, all draws together."""
+    """Draw one figure per standing of one metric: the means over its columns of score and of wall time of all draws."""
     figures = {}
     for (task, protocol), columns in by_task_and_protocol(board).items():
         standing = standing_of(board, task, protocol)
+        metrics = {column.primary for column in columns}
         points = []
         for place in standing.places if standing else ():
             rows = [row for column in columns if (row := column.row(place.method)) is not None]
             score = float(np.mean([row.score.value for row in rows]))
             points.append((place.method, max(0.01, float(np.mean([row.wall_seconds for row in rows]))), score))
-        if not points:
+        if not points or len(metrics) > 1:
             continue
         height = max(2.6, _LINE * len(points))
         figure = Figure(figsize=(6.5, height + 1.1), layout="constrained")
-        _scatter(figure.add_subplot(), points, height)
+        _scatter(figure.add_subplot(), points, height, metrics.pop())
         entitle(
             figure,
             board,
@@ -53,7 +54,7 @@ def draw(board: Board) -> dict[str, Figure]:
     return figures
 
 
-def _scatter(axis: Axes, points: Sequence[tuple[str, float, float]], height: float) -> None:
+def _scatter(axis: Axes, points: Sequence[tuple[str, float, float]], height: float, metric: str) -> None:
     seconds, scores = np.array([one[1] for one in points]), np.array([one[2] for one in points])
     best = [bool(~np.any((seconds <= x) & (scores >= y) & ((seconds < x) | (scores > y)))) for _, x, y in points]
     axis.set_xscale("log")
@@ -78,7 +79,7 @@ def _scatter(axis: Axes, points: Sequence[tuple[str, float, float]], height: flo
     axis.locator_params(axis="y", nbins=5)
     axis.grid(color=PALE, linewidth=0.6)
     axis.set_xlabel("wall time per column")
-    axis.set_ylabel("mean score")
+    axis.set_ylabel(f"mean {metric}")
 
 
 def _ticks(low: float, high: float) -> list[tuple[float, str]]:

@@ -71,5 +71,6 @@ def _panel(axis: Axes, column: Column, methods: list[str], baseline: str) -> Non
     for place, missing in found:
         if missing is None:
             without_result(axis, place)
+    axis.set_xlabel(f"difference in {column.primary}")
     axis.margins(x=0.06)
     axis.locator_params(axis="x", nbins=4)

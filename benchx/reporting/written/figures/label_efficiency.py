@@ -59,5 +59,6 @@ def _panel(axis: Axes, columns: list[Column], methods: list[str]) -> None:
     axis.set_xticks(shown, [percent(fraction) for fraction in shown])
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlim(shown[0] / 1.25, shown[-1] * 1.25)
+    axis.set_ylabel(columns[0].primary)
     axis.locator_params(axis="y", nbins=5)
     axis.grid(axis="y", color=PALE, linewidth=0.6)

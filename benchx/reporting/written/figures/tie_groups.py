@@ -53,7 +53,7 @@ def draw(board: Board) -> dict[str, Figure]:
             f"{task}, {protocol}: {metrics}",
             f"Mean over draws with {percent(board.level)} interval over test cases and draws. Methods of a panel "
             f"that share a letter are not told apart; filled: not told apart from the best. {BLIND} n: test units. "
-            "†: pretraining saw something of the dataset.",
+            "†: pretraining saw something of the dataset. ‡: scores are standardised over the test images.",
         )
         figures[figure_name("tie-groups", task, protocol)] = figure
     return figures
@@ -84,11 +84,13 @@ def _panel(axis: Axes, column: Column, methods: list[str]) -> None:
     for row in column.rows:
         letters = "".join(slot if slot in split_letters(row.letters) else " " * len(slot) for slot in slots)
         marks = f"{letters} †" if row.contaminated else letters
+        marks += " ‡" * row.transductive
         colour = BLUE if row.method in tied else INK
         at = place_of[row.method]
         axis.text(1.03, at, marks, transform=line, va="center", fontsize=7, family="DejaVu Sans Mono", color=colour)
     for method in methods:
         if column.row(method) is None:
             without_result(axis, place_of[method])
+    axis.set_xlabel(column.primary)
     axis.margins(x=0.06)
     axis.locator_params(axis="x", nbins=4)

@@ -77,8 +77,8 @@ function publishedParts(method, column, cell) {
     return one ? fixed(one.value, 4) + (one.std === null ? "" : ` ± ${fixed(one.std, 4)}`) : null;
   };
   return [make("h3", {}, "Paper, authors’ code, ours"),
-    tableOf("Published scores", ["Method", "#Paper", "#Authors’ code", "#Ours", "Source"],
-      [[board.methods[method], of("paper"), of("authors-code"), fixed(cell.value, 4), found.map(({ source }) => source).join("; ")]])];
+    tableOf("Published scores", ["Method", "#Paper", "#Authors’ code", "#Ours", "#Ours − published", "Source"],
+      [[board.methods[method], of("paper"), of("authors-code"), fixed(cell.value, 4), found.map(({ against }) => against).join("; "), found.map(({ source }) => source).join("; ")]])];
 }
 
 function cellParts(method, column, cell) {
@@ -91,8 +91,10 @@ function cellParts(method, column, cell) {
       ["Variance", varianceText(cell)],
       ["One more draw", nextDrawText(cell)],
       ["Draws", `${cell.draws.length} of ${cell.planned}; ${column.drawn}`],
-      ["Other scores", cell.secondary.map(({ name, value }) => `${name} ${fixed(value, 4)}`).join(", ")],
+      ["Other scores", cell.secondary.map(({ name, value }) => `${name} ${fixed(value, Math.abs(value) < 10 ? 4 : 1)}`).join(", ")],
       ["Contaminated", cell.contaminated.length ? `pretraining saw ${cell.contaminated.join(", ")}` : "nothing known"],
+      ["Transductive", cell.transductive ? "scores are standardised over the test images" : null],
+      ["Search", cell.search],
       ["Certificate", cell.certificate === null ? "none" : `outputs compared with the official code at ${cell.certificate}`],
       ["Weights", board.weights[method] ?? "no file"],
       ["Not trained", cell.untrained.length ? `${cell.untrained.join(", ")} (no positive or no negative in some draw)` : null],

@@ -17,11 +17,11 @@ function chunks(flat, size) {
 function cellOf(method, column) {
   const place = column.methods.indexOf(method);
   if (place < 0) return null;
-  const [score, error, planned, letters, rank, draws, contaminated, certificate, secondary, untrained, unreadable, detail] =
+  const [score, error, planned, letters, rank, draws, contaminated, certificate, secondary, untrained, unreadable, detail, transductive, search] =
     column.cells[place];
   const [se, df, caseVariance, drawVariance, nextDraw] = error;
   return {
-    ...interval(score, FINE), se, df, caseVariance, drawVariance, nextDraw, planned, letters, unreadable,
+    ...interval(score, FINE), se, df, caseVariance, drawVariance, nextDraw, planned, letters, unreadable, transductive, search: named(search),
     rank: { low: rank[0], high: rank[1], best: rank[2] === null ? null : rank[2] / COARSE },
     draws: draws.map(([name, value, key, minute, setting, seconds, mebibytes]) => {
       const [version, commit, device, precision] = board.settings[setting];
@@ -80,9 +80,9 @@ function pairOf(a, b, column) {
 
 function publishedOf(method, column) {
   return column.published
-    .map(([row, value, std, source]) => ({
+    .map(([row, value, std, source, against]) => ({
       method: board.published[row][0], origin: board.published[row][1],
-      value: value / FINE, std: std === null ? null : std / FINE, source: named(source),
+      value: value / FINE, std: std === null ? null : std / FINE, source: named(source), against: named(against),
     }))
     .filter((published) => published.method === board.methods[method]);
 }

@@ -75,7 +75,7 @@ class Column:
         family: where the dataset's images come from; columns of one family count once across datasets.
         drawn: what differs between draws.
         unit: what the intervals resample.
-        cases, units: size of the test set.
+        cases, units: size of the test set; of a mean over cases, those that have a value.
         excluded: classes that could not be scored, with the reason.
         shared_units: units that the published split has in two of its parts.
         redrawn: replicates that lacked a value of a class at first.

@@ -28,10 +28,10 @@ class Measure:
 
 
 def mean_of(*columns: str) -> Measure:
-    """Return the measure that is the mean of some columns of all cases, without those that are NaN."""
+    """Return the measure that is the mean of some columns of all cases, without those that are NaN or not there."""
 
     def terms(table: pd.DataFrame) -> np.ndarray:
-        values = table[list(columns)].to_numpy(np.float64)
+        values = table.reindex(columns=list(columns)).to_numpy(np.float64)
         known = ~np.isnan(values)
         return np.stack([np.where(known, values, 0).sum(axis=1), known.sum(axis=1)], axis=1)
 

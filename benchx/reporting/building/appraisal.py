@@ -33,6 +33,7 @@ from benchx.statistics.per_class import class_scores
 from benchx.statistics.resampling import Draws
 from benchx.statistics.subgroups import Scored, subgroup_scores
 from benchx.statistics.variance import of_score
+from benchx.tasks.measures import ratio
 from benchx.tasks.operating_points import operating_points
 from benchx.tasks.predictions import scores_and_labels
 from benchx.tasks.scoring import MEASURES
@@ -60,7 +61,7 @@ class Details:
 
     Attributes:
         digest: of `cases_digest`, by which cells on the same cases are known.
-        cases, clusters: size of the test set.
+        cases, clusters: size of the test set; of a mean over cases, those that have a value.
         redrawn: replicates that lacked a value of a class at first.
     """
 
@@ -208,7 +209,7 @@ def _appraise_measure(
         pooled=np.array(behind),
         details=Details(
             digest=digest,
-            cases=len(tables[0]),
+            cases=int((terms[0][:, 1] > 0).sum()) if measure.of_sums is ratio else len(tables[0]),
             clusters=draws.counts.shape[1],
             redrawn=draws.redrawn,
             excluded={},

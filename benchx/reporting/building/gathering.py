@@ -154,8 +154,12 @@ def _column(family: str, pairs: Sequence[tuple[Cell, Found]], planned: Sequence[
 
 
 def _is_scored(record: Record, primary: str) -> bool:
-    """Whether a cell is finished, and its record does not say that there is no primary score."""
-    return record.state == "done" and (record.scores or {}).get(primary, "not recorded") is not None
+    """Whether a cell is finished, and its record does not say that there is no primary score.
+
+    A record of retrieval says so by leaving it out: one on a dataset without classes has no class matches.
+    """
+    left_out = None if record.cell["task"] == "retrieval" else "not recorded"
+    return record.state == "done" and (record.scores or {}).get(primary, left_out) is not None
 
 
 def _why_not(record: Record, primary: str) -> str | None:

@@ -86,9 +86,8 @@ def _data(board: Board, method: str, columns: Sequence[Column]) -> Iterator[str]
     short = [column for column in columns if (row := column.row(method)) and len(row.draws) < row.planned_draws]
     if short:
         yield f"In {plural(len(short), 'column')} fewer draws of {method} than planned were available."
-    metrics = dict.fromkeys(METRICS.get(column.primary, column.primary) for column in columns)
     yield (
-        f"The primary metric was {joined(list(metrics))}; it was computed for every draw and then averaged over draws, "
+        f"The primary metric was {_metrics(columns)}; it was computed for every draw and then averaged over draws, "
         "which predictions never were."
     )
     excluded = {f"{name} of {column.dataset} ({why})" for column in columns for name, why in column.excluded.items()}
@@ -96,6 +95,19 @@ def _data(board: Board, method: str, columns: Sequence[Column]) -> Iterator[str]
         yield f"Classes that could not be scored were left out: {joined(sorted(excluded))}."
     if any(row.reliability for column in columns for row in column.rows):
         yield _CALIBRATION
+
+
+def _metrics(columns: Sequence[Column]) -> str:
+    """Name the metrics, where there are several with the columns that each is of."""
+    datasets: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for column in columns:
+        datasets[column.primary, column.task].append(column.dataset)
+    if len({primary for primary, _ in datasets}) == 1:
+        return METRICS[columns[0].primary]
+    return "; ".join(
+        f"of {task} on {joined(list(dict.fromkeys(names)))} {METRICS[primary]}"
+        for (primary, task), names in datasets.items()
+    )
 
 
 def _size(column: Column) -> str:

@@ -110,7 +110,7 @@ def _scores(board: Board, method: str) -> Iterator[Section]:
         )
     alone = "It is the only method with a result, so nothing was compared."
     yield Section("Where it stands", tuple(places) or (alone,), _columns(board, method, naming))
-    yield _secondary(board, method, naming)
+    yield from _secondary(board, method, naming)
     published = [one for one in published_beside(board) if one.row.method == method]
     if published:
         origins = [[one.paper, one.authors_code] for one in published]
@@ -161,13 +161,15 @@ def _columns(board: Board, method: str, naming: Naming) -> Table:
     """Return one line for every column that the method has a result in."""
     level = percent(board.level)
     against = board.baseline if board.baseline != method else None
+    several = len({column.primary for column in board.columns}) > 1
     rows = []
     for column in board.columns:
         row = column.row(method)
         if row is not None:
-            cells = [naming.column(column), _score(row), _rank(column, row), row.letters]
+            cells = [naming.column(column), *([column.primary] if several else [])]
+            cells += [_score(row), _rank(column, row), row.letters]
             rows.append((*cells, *([_ahead(column, method, against)] if against else []), _separates(column)))
-    headers = ["column", f"score [{level}]", f"rank [{level}]", "letters"]
+    headers = ["column", *(["metric"] if several else []), f"score [{level}]", f"rank [{level}]", "letters"]
     more = [f"difference [{level}]"] if against else []
     return Table((*headers, *more, "separates? detects"), tuple(rows))
 
@@ -197,9 +199,21 @@ def _separates(column: Column) -> str:
     return f"{DOTS[told.verdict]} {SEPARATES[told.verdict]}, {number(told.detectable)}"
 
 
-def _secondary(board: Board, method: str, naming: Naming) -> Section:
-    """Return calibration and operating points at each dataset's largest fraction."""
+def _secondary(board: Board, method: str, naming: Naming) -> Iterator[Section]:
+    """Return the other scores of every task at each dataset's largest fraction, of classifiers operating points too."""
     found = [(column, row) for column in largest_fractions(board) if (row := column.row(method)) is not None]
+    tasks = list(dict.fromkeys(column.task for column, _ in found))
+    for task in tasks:
+        what = "Calibration and operating points" if task == "classification" else "Other scores"
+        of_task = f" of {task}" if len(tasks) > 1 else ""
+        notes, table = _beside([one for one in found if one[0].task == task], naming)
+        yield Section(
+            f"{what}{of_task}, at each dataset's largest fraction", notes if task == "classification" else (), table
+        )
+
+
+def _beside(found: list[tuple[Column, Row]], naming: Naming) -> tuple[tuple[str, ...], Table]:
+    """Return what the table of other scores needs said, and the table."""
     names = list(dict.fromkeys(name for _, row in found for name in row.secondary))
     targets = sorted({point.target for _, row in found for point in row.operating_points})
     rows = []
@@ -216,5 +230,4 @@ def _secondary(board: Board, method: str, naming: Naming) -> Section:
         if targets
         else "No operating points: no class had a threshold from held-out cases."
     )
-    heading = "Calibration and operating points, at each dataset's largest fraction"
-    return Section(heading, (note,), Table(headers, tuple(rows)))
+    return (note,), Table(headers, tuple(rows))

@@ -184,6 +184,6 @@ def _column(
         b_draws=pair.b.draws,
         unit=pair.units,
         units=pair.size,
-        cases=len(pair.clusters),
+        cases=assessed.shared.cases,
         tests=tuple(tests),
     )

@@ -35,6 +35,7 @@ NIH_IMAGES, NIH_PATIENTS, WIDTH = 112_120, 30_805, 2048
 
 SUITE = """
 extends: phantom
+only: [nih, rsna]
 name: cost
 short_side: 256
 datasets: {rsna: null}

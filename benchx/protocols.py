@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, TypeAdapter, model_validator
+from pydantic import Field, FiniteFloat, TypeAdapter, ValidationError, model_validator
 
 from benchx.images.spec import Augmentation, InputSpec, Interpolation, Resize
 from benchx.prompts.schema import PromptSet
@@ -133,6 +133,23 @@ class Search(Strict):
         return self
 
 
+SEARCHED = (
+    "lr",
+    "head_lr",
+    "weight_decay",
+    "batch_size",
+    "clip_norm",
+    "warmup_fraction",
+    "optimizer",
+    "momentum",
+    "schedule",
+    "head",
+    "decoder",
+    "loss",
+)
+"""Fields whose values make trials that can be compared."""
+
+
 class Training(Strict):
     """How weights are trained by the one loop.
 
@@ -172,6 +189,24 @@ class Training(Strict):
     first_evaluation: int = Field(default=1, ge=1)
     evaluate_every: int = Field(default=1, ge=1)
     search: Search | None = None
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Self:
+        fields = self.model_dump(mode="json") | {"search": None}
+        for path, values in (self.search.space if self.search else {}).items():
+            if path.partition(".")[0] not in SEARCHED:
+                raise ValueError(f"search.space: {path} is no field to search over; these are {', '.join(SEARCHED)}")
+            if path == "lr" and getattr(self, "encoder", "trained") == "frozen":
+                raise ValueError("search.space: lr is the encoder's, which is frozen; search over head_lr")
+            for value in values:
+                try:
+                    type(self).model_validate(with_field(fields, path, value))
+                except (KeyError, TypeError) as error:
+                    raise ValueError(f"search.space: the protocol has no field {path}") from error
+                except ValidationError as error:
+                    said = error.errors()[0]["msg"].removeprefix("Value error, ")
+                    raise ValueError(f"search.space: {path} cannot be {value}: {said}") from error
+        return self
 
 
 class Head(Strict):
@@ -235,7 +270,7 @@ class Segment(Training):
         horizontal_flip: probability of mirroring a training image and its mask.
         cache_gigabytes: maps of a frozen encoder are kept on disk (bf16) where they fit into so much and images are
             not mirrored; 0 = never. It pays for a U-Net on a large encoder; under UPerNet the decoder takes the time.
-        tolerance: of the normalised surface distance, in mm where the spacing is known and pixels of the original else.
+        tolerance: of the normalised surface distance, in pixels of the encoder's input.
     """
 
     kind: Literal["segment"]
@@ -244,7 +279,7 @@ class Segment(Training):
     decoder: Decoder
     output: Literal["sigmoid", "softmax"]
     loss: Literal["dice-ce", "ce"]
-    selection: Literal["dice", "mdice"] = "dice"
+    selection: Literal["dice", "pooled_dice", "mdice"] = "dice"
     horizontal_flip: float = Field(default=0.0, ge=0, le=1)
     cache_gigabytes: float = Field(default=0.0, ge=0)
     tolerance: float = Field(gt=0)

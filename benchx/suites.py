@@ -17,6 +17,7 @@ from benchx.protocols import Protocol, ZeroShot
 from benchx.resources import resource_dir
 from benchx.strict import Strict
 from benchx.tasks.kinds import KINDS
+from benchx.words import plural
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
 
@@ -121,6 +122,8 @@ class Suite(Strict):
                     protocol = self.protocols[name]
                     if isinstance(protocol, ZeroShot):
                         _check_prompts(protocol, settings.classes or known.classes)
+                    if settings.primary.startswith("cleaned_") and getattr(protocol, "references", "") != "cleaned":
+                        raise ValueError(f"{dataset}.{task}: {settings.primary} needs references: cleaned in '{name}'")
                 if settings.primary not in kind.primaries:
                     raise ValueError(f"{dataset}.{task}: primary is one of {', '.join(kind.primaries)}")
                 if unknown := sorted(set(settings.classes or ()) - set(task_classes(known, task))):
@@ -161,11 +164,11 @@ def read_suite(name: str) -> Suite:
         return Suite.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the suite"
+        where = ".".join(str(part) for part in first["loc"]) or "as a whole"
         raise UsageError(
             f"{path} is not a valid suite: {where}",
-            first["msg"],
-            f"{error.error_count()} errors in all; compare with {resource_dir('suites') / 'chestxray.yaml'}",
+            first["msg"].removeprefix("Value error, "),
+            f"{plural(error.error_count(), 'error')} in all; compare with {resource_dir('suites') / 'chestxray.yaml'}",
         ) from error
 
 

@@ -67,8 +67,14 @@ class OpenDataset:
     @cached_property
     def _texts(self) -> str:
         found, table = self.samples.reports, self.samples.table
-        names = [name for name in table["sample"] if name in found]
-        return digest_lines(sorted(f"{name}\t{digest_json(vars(found[name]))}" for name in names))
+        rows = zip(table["sample"], table["study"].astype(str), table["view"].astype(str), strict=True)
+        return digest_lines(
+            sorted(
+                f"{name}\t{study}\t{view}\t{digest_json(vars(found[name]))}"
+                for name, study, view in rows
+                if name in found
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -253,9 +259,10 @@ class Workspace:
         weights = self.weights(method)
         if not text:
             return weights.digest
-        from benchx.methods.weights import find_text_checkpoint
+        from benchx.methods.weights import find_text_checkpoint, text_files
 
         parts = [weights.digest, digest_json(weights.card.text_numerics())]
+        parts += [digest_file(file) for file in text_files(weights.card, self.weights_root)]
         if weights.card.text is not None and weights.card.text.weights is not None:
             parts.append(digest_file(find_text_checkpoint(weights.card, None, self.weights_root)))
         return digest_lines(parts)

@@ -104,7 +104,7 @@ def test_data_check_reports_what_is_wrong(benchx, write_nih):
 def test_from_phantom_to_leaderboard(benchx, tmp_path):
     suite = tmp_path / "tiny.yaml"
     suite.write_text(
-        "extends: phantom\nname: tiny\nshort_side: 80\nfractions: [1.0]\ndatasets: {nih: null}\n"
+        "extends: phantom\nname: tiny\nonly: [rsna]\nshort_side: 80\nfractions: [1.0]\n"
         "protocols: {frozen: {input: {size: 64}, strengths: [0.1]}}\n"
     )
     run = [
@@ -150,7 +150,7 @@ def test_an_incomplete_run_exits_3(benchx, tmp_path):
     benchx("data", "phantom", "rsna", "--out", "data/rsna", "--patients", 40, "--size", 64)
     suite = tmp_path / "tiny.yaml"
     suite.write_text(
-        "extends: phantom\nname: tiny\nshort_side: 80\nfractions: [1.0]\n"
+        "extends: phantom\nname: tiny\nonly: [nih, rsna]\nshort_side: 80\nfractions: [1.0]\n"
         "protocols: {frozen: {input: {size: 64}, strengths: [0.1]}}\n"
     )
     code, out, err = benchx("run", "--suite", suite, "--method", "random-efficientnet-lite0", "--data-root", "data")

@@ -20,6 +20,7 @@ from benchx.suites import read_suite
 METHOD = "random-efficientnet-lite0"
 SUITE = """
 extends: phantom
+only: [nih, rsna]
 name: tiny
 short_side: 80
 fractions: [0.2, 1.0]
@@ -32,7 +33,7 @@ protocols: {frozen: {input: {size: 64}, strengths: [0.01, 1.0]}}
 FINETUNE = (
     "{kind: finetune, input: {preprocessing: card, size: 64}, epochs: 1, batch_size: 16, lr: 0.001, head_lr: 0.01, "
     "augmentation: {scale: [0.6, 1.0], ratio: [0.8, 1.25], horizontal_flip: 0.5}, weight_decay: 0.0, "
-    "warmup_fraction: 0.0, clip_norm: 1.0, patience: 1, precision: fp32}"
+    "warmup_fraction: 0.0, clip_norm: 1.0, patience: 1, precision: fp32, search: null}"
 )
 
 

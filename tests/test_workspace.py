@@ -18,6 +18,7 @@ from benchx.workspace import Workspace
 
 SUITE = """
 extends: phantom
+only: [nih, rsna]
 name: lists
 short_side: 80
 fractions: [0.1, 1.0]

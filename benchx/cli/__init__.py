@@ -32,6 +32,7 @@ for name, group in (("data", data.app), ("methods", methods.app), ("store", stor
     app.add_typer(group, name=name)
 
 score_app.command()(scoring.reports)
+score_app.command()(scoring.fetch)
 app.command()(boards.leaderboard)
 app.command()(reports.report)
 app.command()(pairing.pair)

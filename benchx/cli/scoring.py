@@ -54,6 +54,19 @@ def reports(
     return None
 
 
+def fetch(
+    scorer: Annotated[str, typer.Argument(help="radgraph, radgraph-xl or chexbert.")],
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder of scorers' models, such as that of BENCHX_SCORERS.")],
+) -> None:
+    """Fetch the model of a scorer from the hub; what is there is kept."""
+    from benchx.annotators.fetching import fetch_model
+
+    bars = bars_for(quiet=False)
+    with bars.running():
+        folder = fetch_model(scorer, out_dir, bars.stage)
+    out.print(f"{folder} is complete", highlight=False, markup=False, soft_wrap=True)
+
+
 def _models(scorers: list[str], folder: Path | None) -> dict[str, Path]:
     """Find the models of scorers before anything is computed."""
     if not scorers:

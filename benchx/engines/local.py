@@ -63,6 +63,8 @@ def _line(finished: Finished) -> str:
     """Say what became of a cell; a reason that holds for many cells is told once."""
     cell = finished.cell
     score = "" if finished.score is None else f" {cell.primary} {finished.score:.4f}"
+    if finished.score is None and finished.state in ("run", "done"):
+        score = f" (no {cell.primary} on these cases)"
     return f"{finished.state:<15} {cell.label}{score}" + (f": {finished.reason}" if finished.reason else "")
 
 

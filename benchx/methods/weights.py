@@ -10,6 +10,9 @@ from benchx.errors import CheckpointError, UsageError, WeightsMissing
 from benchx.methods.cards.schema import Card, PackageFile, Weights
 from benchx.resources import environment_folder
 
+TOKENIZERS = "tokenizers"
+"""Where tokenizers lie in the weights root: `tokenizers/OWNER--NAME/`."""
+
 TEXT_FOLDER = "text"
 """Where the file of a text tower lies in the method's folder, if it comes from elsewhere."""
 
@@ -52,6 +55,16 @@ def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | No
         return _given(given)
     places = [weights_root / card.name / TEXT_FOLDER, weights_root / card.name] if weights_root is not None else []
     return _search(card, card.text.weights, places, f"{card.name} (text)")
+
+
+def text_files(card: Card, weights_root: Path | None) -> list[Path]:
+    """Return the files beside the weights that decide what a method reads: of its tokenizer, and its own sentences."""
+    if weights_root is None or card.text is None:
+        return []
+    folders = [weights_root / card.name]
+    if card.text.tokenizer.repo is not None:
+        folders.append(weights_root / TOKENIZERS / card.text.tokenizer.repo.replace("/", "--"))
+    return sorted(file for folder in folders for file in folder.glob("*") if file.suffix in (".json", ".txt"))
 
 
 def _given(path: Path) -> Path:

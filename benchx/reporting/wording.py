@@ -28,6 +28,8 @@ METRICS = {
     "macro_auprc": "macro AUPRC",
     "f1": "F1 at log-odds above 0, averaged over classes",
     "dice": "the Dice coefficient of the foreground, averaged over images",
+    "dice_positive": "the Dice coefficient of the foreground, averaged over images that have one",
+    "pooled_dice": "the Dice coefficient of the foreground, pixels pooled over the test set",
     "mdice": "the mean Dice coefficient of background and foreground, pixels pooled over the test set",
     "bleu_4": "BLEU-4 of the test set",
     "cleaned_bleu_4": "BLEU-4 of the test set against cleaned references",

@@ -112,6 +112,7 @@ class Store:
             if predictions is not None:
                 predictions.to_parquet(draft / PREDICTIONS, index=False)
             for name, table in (private or {}).items():
+                (draft / f"{name}.parquet").touch(mode=0o600)
                 table.to_parquet(draft / f"{name}.parquet", index=False)
             if trials:
                 lines = [json.dumps(trial, allow_nan=False) for trial in trials]

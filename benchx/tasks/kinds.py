@@ -27,7 +27,9 @@ class Kind:
 
 KINDS = {
     "classification": Kind(2, ("macro_auroc", "f1"), ("frozen", "finetune"), "classes", trained=True),
-    "segmentation": Kind(1, ("dice", "mdice"), ("segment",), "mask_classes", trained=True),
+    "segmentation": Kind(
+        1, ("dice", "dice_positive", "pooled_dice", "mdice"), ("segment",), "mask_classes", trained=True
+    ),
     "retrieval": Kind(
         1,
         (

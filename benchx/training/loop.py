@@ -52,6 +52,18 @@ class Trained:
     precision: str
     stopped: bool
 
+    def described(self) -> dict[str, Any]:
+        """Return what a record says of a training."""
+        scored = any(row["score"] is not None for row in self.history)
+        return {
+            "selection": "validation" if scored else "none: the last epoch",
+            "best_epoch": self.best_epoch,
+            "history": self.history,
+            "micro_batch": self.micro_batch,
+            "precision": self.precision,
+            "stopped": self.stopped,
+        }
+
 
 def train(
     model: Learner,

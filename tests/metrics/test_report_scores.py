@@ -141,7 +141,7 @@ def test_one_report_and_a_report_of_5000_words(no_java):
     [
         (["a"], ["a", "b"], "1 hypotheses and 2 references"),
         ([], [], "no reports"),
-        (["a", "b", "c"], ["a", "", "  "], "reference 2 has no word, and 1 others"),
+        (["a", "b", "c"], ["a", "", "  "], "reference 2 has no word, nor have 1 more"),
         (["a"], ["..."], "reference 1 has no word"),
     ],
 )

@@ -23,9 +23,9 @@ def by_hand(primary: str, table: Columns) -> float:
         return float(np.mean([_auroc(table[f"score:{name}"], table[f"label:{name}"]) for name in _names(table)]))
     if primary == "f1":
         return float(np.mean([_f1(table[f"score:{name}"] > 0, table[f"label:{name}"] == 1) for name in _names(table)]))
-    if primary in ("dice", "mdice"):
+    if primary in _MASKS:
         masks = [[table[f"{count}:{name}"] for count in ("tp", "fp", "fn", "tn")] for name in _names(table)]
-        return float(np.mean([_images_dice(*one) if primary == "dice" else _pooled_mdice(*one) for one in masks]))
+        return float(np.mean([_MASKS[primary](*one) for one in masks]))
     if "_recall_at_" in primary:
         way, depth = primary.split("_recall_at_")
         ranks = table[f"{way}_rank"]
@@ -60,6 +60,18 @@ def _images_dice(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray)
 def _pooled_mdice(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> float:
     t, f, m, n = (one.sum() for one in (tp, fp, fn, tn))
     return float((2 * t / (2 * t + f + m) + 2 * n / (2 * n + f + m)) / 2)
+
+
+def _positive_dice(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> float:
+    there = tp + fn > 0
+    return _images_dice(tp[there], fp[there], fn[there], tn[there])
+
+
+def _pooled_dice(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray, tn: np.ndarray) -> float:
+    return float(2 * tp.sum() / (2 * tp.sum() + fp.sum() + fn.sum()))
+
+
+_MASKS = {"dice": _images_dice, "dice_positive": _positive_dice, "pooled_dice": _pooled_dice, "mdice": _pooled_mdice}
 
 
 def _bleu4(table: Columns, prefix: str) -> float:

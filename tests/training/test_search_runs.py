@@ -27,9 +27,9 @@ short_side: 40
 fractions: [1.0]
 seeds: [0]
 only: [nih]
-datasets: {{nih: {{tasks: {{classification: {{classes: [Effusion, Cardiomegaly], protocols: [finetune]}}}}}}}}
+datasets: {{nih: {{tasks: {{classification: {{classes: [Effusion, Cardiomegaly], protocols: [searched]}}}}}}}}
 protocols:
-  finetune:
+  searched:
     kind: finetune
     input: {{preprocessing: card, size: 32}}
     augmentation: {{scale: [0.6, 1.0], ratio: [0.8, 1.25], horizontal_flip: 0.5}}
@@ -62,7 +62,7 @@ def run_suite(root: Path, data: Path, store: str, text: str) -> benchx.Store:
         data_root=data,
         store=root / store,
         device="cpu",
-        protocols=["finetune"],
+        protocols=["searched"],
     )
     assert summary.complete
     return benchx.Store(root / store)
@@ -110,7 +110,8 @@ def test_what_is_reported_is_the_chosen_training(searched: benchx.Store, data: P
     assert single.details["folds"][0]["history"] == record.details["folds"][0]["history"]
 
 
-@pytest.mark.parametrize("stage", [pytest.param(1, marks=pytest.mark.slow), 4, pytest.param(6, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [1, 4, 6])
 def test_a_run_that_is_killed_goes_on_with_its_search(
     searched: benchx.Store, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: int
 ) -> None:
@@ -141,7 +142,7 @@ def test_killed_by_the_system_again_and_again_it_ends_with_the_same_bits(data: P
     path.write_text(SUITE.format(rates=ANY, search=SPACE))
 
     def command(store: str) -> list[str]:
-        arguments = ["run", "--suite", str(path), "--method", "random-efficientnet-lite0", "--protocol", "finetune"]
+        arguments = ["run", "--suite", str(path), "--method", "random-efficientnet-lite0", "--protocol", "searched"]
         places = ["--data-root", str(data), "--store", str(tmp_path / store), "--device", "cpu"]
         return [sys.executable, "-m", "benchx", *arguments, *places]
 

@@ -41,6 +41,11 @@ class ReportScores:
     unavailable: dict[str, str]
 
 
+METEOR_LARGEST = 1_000_000
+"""Tokens of a hypothesis times those of its reference, such as 1000 x 1000: METEOR's alignment takes minutes and
+gigabytes for a few times more."""
+
+
 def score_reports(hypotheses: Sequence[str], references: Sequence[str]) -> ReportScores:
     """Score generated reports by n-grams against one reference each.
 
@@ -66,7 +71,7 @@ def score_reports(hypotheses: Sequence[str], references: Sequence[str]) -> Repor
     empty = [place for place, tokens in enumerate(theirs, 1) if not tokens]
     if empty:
         raise UsageError(
-            f"reference {empty[0]} has no word" + (f", and {len(empty) - 1} others" if len(empty) > 1 else ""),
+            f"reference {empty[0]} has no word" + (f", nor have {len(empty) - 1} more" if len(empty) > 1 else ""),
             "nothing can be scored against it",
             "leave the case out of both",
         )
@@ -77,8 +82,11 @@ def score_reports(hypotheses: Sequence[str], references: Sequence[str]) -> Repor
     scores: dict[str, float | None] = {f"bleu_{order}": float(bleu[order - 1]) for order in ORDERS}
     scores["meteor"] = None
     unavailable = {}
+    longest = max(len(one.split()) * len(other.split()) for one, other in zip(ours, theirs, strict=True))
     if isinstance(java, NoJava):
         unavailable["meteor"] = java.reason
+    elif longest > METEOR_LARGEST:
+        unavailable["meteor"] = f"a pair has {longest} pairs of tokens, and METEOR aligns up to {METEOR_LARGEST}"
     else:
         counts = meteor_counts(ours, theirs, java)
         cases = pd.concat([cases, counts], axis=1)

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchx.errors import UsageError, unknown_name
-from benchx.reporting.board import Board, Correction, Family, Method
+from benchx.errors import StoreError, UsageError, unknown_name
+from benchx.reporting.board import Board, Correction, Family, Method, column_name
 from benchx.reporting.building.columns import Assessed, Certify, assess, build_column
 from benchx.reporting.building.draws import DrawsByCases
 from benchx.reporting.building.families import corrected, differences
@@ -58,6 +58,12 @@ def build_board(
     names = [method.name for method in methods]
     if rules.baseline is not None and rules.baseline not in names:
         raise unknown_name("method on this board:", rules.baseline, names)
+    if not gathering.columns:
+        raise StoreError(
+            f"no result of suite '{suite.name}' has a score to rank by",
+            "; ".join(gathering.empty) or "there are no columns",
+            "rank by another metric in the suite, or run what is missing",
+        )
     draws = DrawsByCases(rules.replicates)
     assessed = []
     for number, gathered in enumerate(gathering.columns):
@@ -90,7 +96,7 @@ def build_board(
         columns=columns,
         standings=standings,
         empty=gathering.empty,
-        notes=(*gathering.notes, *_misrecorded(assessed)),
+        notes=(*gathering.notes, *_misrecorded(assessed), *_tokenized(assessed)),
     )
 
 
@@ -106,6 +112,31 @@ def _methods(gathering: Gathering) -> tuple[Method, ...]:
 def _method(name: str, record: Record) -> Method:
     title, paper, licence = (str(record.card.get(field, "")) for field in ("title", "paper", "licence"))
     return Method(name, title or name, paper, licence, record.provenance.weights)
+
+
+def _tokenized(assessed: Sequence[Assessed]) -> tuple[str, ...]:
+    """Note by which tokenizer reports were scored, where not all by Java's, and what could not be scored."""
+    said = []
+    for each in assessed:
+        by_tokenizer: dict[str, list[str]] = defaultdict(list)
+        lacking: dict[str, list[str]] = defaultdict(list)
+        for method, draws in each.gathered.by_method.items():
+            for found in draws:
+                details = found.record.details
+                if "tokenizer" in details:
+                    by_tokenizer[details["tokenizer"]].append(method)
+                for name in details.get("unavailable", {}):
+                    lacking[name].append(method)
+        name = column_name(*each.gathered.cell.column)
+        if len(by_tokenizer) > 1:
+            parts = "; ".join(f"{one}: {', '.join(dict.fromkeys(some))}" for one, some in sorted(by_tokenizer.items()))
+            said.append(f"{name}: scored on tokens of different tokenizers, so n-gram scores do not compare ({parts})")
+        elif "ptb-python" in by_tokenizer:
+            said.append(f"{name}: scored on tokens of benchx's own tokenizer (ptb-python), since there was no Java")
+        if lacking:
+            parts = "; ".join(f"{one}: {', '.join(dict.fromkeys(some))}" for one, some in lacking.items())
+            said.append(f"{name}: unavailable when run ({parts})")
+    return tuple(said)
 
 
 def _misrecorded(assessed: Sequence[Assessed]) -> tuple[str, ...]:

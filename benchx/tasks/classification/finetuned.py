@@ -75,15 +75,7 @@ def finetuned_fit(
         found = trained(choice.protocol, choice.state_file, None)
         report(protocol.epochs, protocol.epochs)
         test, val = (predict(found.model, data(rows), protocol.batch_size) for rows in (draw.test, draw.val))
-        scored = any(row["score"] is not None for row in found.history)
-        chosen = {
-            "selection": "validation" if scored else "none: the last epoch",
-            "best_epoch": found.best_epoch,
-            "history": found.history,
-            "micro_batch": found.micro_batch,
-            "precision": found.precision,
-            "stopped": found.stopped,
-        } | choice.details
+        chosen = found.described() | choice.details
         return Fitted(test, Held(draw.val, val) if len(draw.val) else None, chosen, choice.trials)
 
     return fit_draw

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchx.datasets.fractions import draw_fraction
 from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.metrics.classification import scorable
 from benchx.planning import Cell
 from benchx.tasks.classification.scores import score
+from benchx.tasks.drawing import draw_rows
 from benchx.tasks.folds import describe
 from benchx.tasks.operating_points import held_out_thresholds
 from benchx.tasks.predictions import Outcome, classification_table
@@ -155,37 +155,10 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
 
 
 def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: Fold) -> Draw:
-    train, val = fold.train, fold.val
     if cell.split == "cv5" and cell.settings["protocol"]["kind"] == "frozen":
         # The head's strength is chosen inside train, so all four other folds may teach it.
-        train, val = np.sort(np.concatenate([train, val])), val[:0]
-    if cell.fraction == 1:
-        return Draw(number, train, val, fold.test)
-    if fold.subsets:
-        return Draw(number, _published(cell, fold), val, fold.test)
-
-    def cut(rows: np.ndarray, part: str) -> np.ndarray:
-        return draw_fraction(
-            rows,
-            samples.clusters,
-            labels,
-            fraction=cell.fraction,
-            smallest=cell.settings["smallest_fraction"],
-            seed=cell.seed or 0,
-            name=f"{cell.dataset}/{number}/{part}",
-        )
-
-    return Draw(number, cut(train, "train"), cut(val, "val") if cell.settings["cut_validation"] else val, fold.test)
-
-
-def _published(cell: Cell, fold: Fold) -> np.ndarray:
-    if cell.fraction not in fold.subsets:
-        raise NotApplicable(
-            f"split {cell.split} has no list for {100 * cell.fraction:g} % of {cell.dataset}",
-            f"it publishes {', '.join(f'{100 * fraction:g} %' for fraction in sorted(fold.subsets))}",
-            "use one of these fractions",
-        )
-    return fold.subsets[cell.fraction]
+        fold = replace(fold, train=np.sort(np.concatenate([fold.train, fold.val])), val=fold.val[:0])
+    return Draw(number, *draw_rows(cell, samples, labels, number, fold), fold.test)
 
 
 def _thresholds(problem: Problem, held: Held | None, untrained: np.ndarray) -> dict[str, dict[str, float | None]]:

@@ -7,6 +7,7 @@ R2Gen and BenchX do, the decoder's own words are the tokens, stops included.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,19 @@ def against_models(
             unavailable.pop(score, None)
             break
     return pd.concat(columns, axis=1), digests, unavailable
+
+
+def require_radgraph() -> None:
+    """Make sure that one of RadGraph's models is there, before anything is trained.
+
+    Raises:
+        WeightsMissing: none is.
+    """
+    for name in _RADGRAPH[:-1]:
+        with suppress(WeightsMissing):
+            find_model(name)
+            return
+    find_model(_RADGRAPH[-1])
 
 
 def _stored(cases: pd.DataFrame) -> pd.DataFrame:

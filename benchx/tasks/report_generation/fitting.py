@@ -102,17 +102,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
     found, model, source = trained(choice.protocol, choice.state_file, None)
     advance(protocol.epochs, protocol.epochs)
     generated = _texts(setting, model, source, vocabulary, draw.test, found.micro_batch)
-    scored = any(row["score"] is not None for row in found.history)
-    chosen = {
-        "patches": source.kind,
-        "vocabulary": len(vocabulary),
-        "selection": "validation" if scored else "none: the last epoch",
-        "best_epoch": found.best_epoch,
-        "history": found.history,
-        "micro_batch": found.micro_batch,
-        "precision": found.precision,
-        "stopped": found.stopped,
-    }
+    chosen = {"patches": source.kind, "vocabulary": len(vocabulary)} | found.described()
     return Fitted(generated, [cleaned[case] for case in draw.test], chosen | choice.details, choice.trials)
 
 

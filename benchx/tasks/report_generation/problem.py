@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchx.datasets.fractions import draw_fraction
 from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.planning import Cell
+from benchx.tasks.drawing import draw_rows
 from benchx.tasks.report_generation.cases import Cases
 
 
@@ -48,21 +48,7 @@ def _no_report(cell: Cell, part: str, cases: Cases) -> NotApplicable:
 
 
 def _draw(cell: Cell, samples: Samples, cases: Cases, number: int, fold: Fold) -> Draw:
-    def drawn(rows: np.ndarray, part: str) -> np.ndarray:
-        """Draw from the units that have a case."""
-        with_case = np.intersect1d(rows, cases.images(cases.among(rows)))
-        kept = draw_fraction(
-            with_case,
-            samples.clusters,
-            np.empty((len(samples.table), 0)),
-            fraction=cell.fraction,
-            smallest=cell.settings.get("smallest_fraction", 1.0),
-            seed=cell.seed or 0,
-            name=f"{cell.dataset}/{number}/{part}",
-        )
-        return cases.among(kept)
-
-    train = cases.among(fold.subsets[cell.fraction]) if cell.fraction in fold.subsets else drawn(fold.train, "train")
-    cut = cell.settings.get("cut_validation", False) and not fold.subsets
-    val = drawn(fold.val, "val") if cut else cases.among(fold.val)
-    return Draw(number, train, val, cases.among(fold.test))
+    usable = np.zeros(len(samples.table), bool)
+    usable[cases.images(np.arange(len(cases.names)))] = True
+    train, val = draw_rows(cell, samples, np.empty((len(samples.table), 0)), number, fold, usable)
+    return Draw(number, cases.among(train), cases.among(val), cases.among(fold.test))

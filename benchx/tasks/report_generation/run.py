@@ -13,7 +13,13 @@ from benchx.protocols import Generate, read_protocol
 from benchx.tasks.folds import describe
 from benchx.tasks.predictions import Outcome
 from benchx.tasks.report_generation.cases import read_cases
-from benchx.tasks.report_generation.comparing import against_cleaned, against_models, against_raw, chance
+from benchx.tasks.report_generation.comparing import (
+    against_cleaned,
+    against_models,
+    against_raw,
+    chance,
+    require_radgraph,
+)
 from benchx.tasks.report_generation.fitting import Setting, fit
 from benchx.tasks.report_generation.patches import Source, open_source
 from benchx.tasks.report_generation.problem import pose
@@ -30,9 +36,12 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
 
     Raises:
         NotApplicable: see `benchx.tasks.report_generation.problem.pose` and `patches.open_source`.
+        WeightsMissing: reports are ranked by a scorer whose model is not there.
     """
     protocol = read_protocol(cell.settings["protocol"])
     assert isinstance(protocol, Generate)
+    if cell.primary == "radgraph_f1":
+        require_radgraph()
     samples, stage = workspace.dataset(cell.reading).samples, workspace.progress.stage
     cases = read_cases(samples, protocol.text, protocol.views)
     draws = pose(cell, samples, workspace.folds(cell.reading).folds, cases)
@@ -70,6 +79,8 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
     predictions = pd.concat([pd.DataFrame(known), columns, read], axis=1).assign(**groups)
     details |= {"folds": folds, "scorers": scorers, "without_report": cases.without_report}
     details["unavailable"] |= unavailable
+    for name, why in details["unavailable"].items():
+        workspace.progress.say(f"unavailable     {name}: {why}")
     details["chance"] = {"bleu_4": chance(generated, references)}
     reports = pd.DataFrame({"sample": names, "generated": generated, "reference": references})
     return Outcome(predictions, score(predictions), details, {"reports": reports}, tuple(trials))

@@ -38,8 +38,8 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
     """Rank a cell's test images and reports; nothing is trained, and `work` is not used.
 
     Raises:
-        NotApplicable: the method reads no text or does not embed images and texts in one space, no test image has
-            a report, or the primary metric needs classes that are not known.
+        NotApplicable: the method reads no text or does not embed images and texts in one space, or no test image has
+            a report.
         WeightsMissing: the text tower's weights or its tokenizer are not there.
     """
     protocol = read_protocol(cell.settings["protocol"])
@@ -77,13 +77,6 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
             "t2i": found["t2i"].reordered(lambda queries, rows: own.of(rows, queries[:, None])),
         }
     predictions = _table(samples, pool, found)
-    scores = score(predictions)
-    if scores.get(cell.primary) is None:
-        raise NotApplicable(
-            f"{cell.primary} cannot be computed on {cell.dataset}",
-            "no query has a known class that another item shares" if labels else "the cell has no classes",
-            "use a primary metric of pairs, such as i2t_recall_at_1",
-        )
     details: dict[str, Any] = {
         "folds": [
             describe(samples, number, fold.train[:0], fold.val[:0], pool.images[pool.folds == number])
@@ -95,7 +88,7 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
         "ties": "an item as similar as a right one counts as before it",
         "reranked": {"first": 0, "why": why} if why else {"first": protocol.rerank},
     }
-    return Outcome(predictions, scores, details)
+    return Outcome(predictions, score(predictions), details)
 
 
 def _refuse_without_text(card: Card) -> None:

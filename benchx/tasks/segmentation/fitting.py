@@ -23,7 +23,7 @@ from benchx.tasks.segmentation.maps import Source
 from benchx.tasks.segmentation.problem import Draw
 from benchx.tasks.segmentation.scores import MEASURES
 from benchx.tasks.segmentation.segmenter import Segmenter, log_odds
-from benchx.tasks.segmentation.tables import Case, case_table, count_table
+from benchx.tasks.segmentation.tables import Case, case_table, validation_score
 from benchx.tasks.segmentation.truth import Truth
 from benchx.training.learner import Learner
 from benchx.training.loop import Trained, train
@@ -92,7 +92,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
                 return None
             assert isinstance(model, Segmenter)
             cases = _cases(setting, source, model, draw.val, micro_batch)
-            return MEASURES[protocol.selection].of(count_table(cases, truth.classes))
+            return validation_score(cases, truth.classes, MEASURES[protocol.selection])
 
         found = train(
             model,
@@ -111,16 +111,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
     advance(protocol.epochs, protocol.epochs)
     cases = _cases(setting, source, model, draw.test, found.micro_batch)
     table = case_table(setting.samples, draw.test, draw.number, cases, truth.classes, protocol.tolerance)
-    scored = any(row["score"] is not None for row in found.history)
-    chosen = {
-        "maps": source.kind,
-        "selection": "validation" if scored else "none: the last epoch",
-        "best_epoch": found.best_epoch,
-        "history": found.history,
-        "micro_batch": found.micro_batch,
-        "precision": found.precision,
-        "stopped": found.stopped,
-    }
+    chosen = {"maps": source.kind} | found.described()
     return Fitted(table, chosen | choice.details, choice.trials)
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchx.datasets.fractions import draw_fraction
 from benchx.datasets.samples import UNITS, Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.planning import Cell
+from benchx.tasks.drawing import draw_rows
 
 
 @dataclass(frozen=True)
@@ -58,31 +58,8 @@ def pose(
 
 
 def _draw(cell: Cell, samples: Samples, labels: np.ndarray, outlined: np.ndarray, number: int, fold: Fold) -> Draw:
-    train, val, test = (rows[outlined[rows]] for rows in (fold.train, fold.val, fold.test))
-    if cell.fraction == 1:
-        return Draw(number, train, val, test)
-    if fold.subsets:
-        if cell.fraction not in fold.subsets:
-            raise NotApplicable(
-                f"split {cell.split} has no list for {100 * cell.fraction:g} % of {cell.dataset}",
-                f"it publishes {', '.join(f'{100 * fraction:g} %' for fraction in sorted(fold.subsets))}",
-                "use one of these fractions",
-            )
-        published = fold.subsets[cell.fraction]
-        return Draw(number, published[outlined[published]], val, test)
-
-    def cut(rows: np.ndarray, part: str) -> np.ndarray:
-        return draw_fraction(
-            rows,
-            samples.clusters,
-            labels,
-            fraction=cell.fraction,
-            smallest=cell.settings["smallest_fraction"],
-            seed=cell.seed or 0,
-            name=f"{cell.dataset}/{number}/{part}",
-        )
-
-    return Draw(number, cut(train, "train"), cut(val, "val") if cell.settings["cut_validation"] else val, test)
+    train, val = draw_rows(cell, samples, labels, number, fold, outlined)
+    return Draw(number, train, val, fold.test[outlined[fold.test]])
 
 
 def _counts(labels: np.ndarray, classes: Sequence[str]) -> str:

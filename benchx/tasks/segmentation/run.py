@@ -71,5 +71,12 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
         tables.append(found.table)
     tested = np.concatenate([draw.test for draw in draws])
     predictions = pd.concat(tables, ignore_index=True).assign(**group_columns(dataset.samples.table.iloc[tested]))
-    details = {"folds": folds, "distance_unit": DISTANCE_UNIT, "tolerance": protocol.tolerance, "side": spec.size}
+    absent = predictions[[f"label:{name}" for name in truth.classes]].to_numpy() == 0
+    details = {
+        "folds": folds,
+        "distance_unit": DISTANCE_UNIT,
+        "tolerance": protocol.tolerance,
+        "side": spec.size,
+        "nothing_drawn": {"dice": float(absent.mean())},
+    }
     return Outcome(predictions, score(predictions), details, trials=tuple(trials))

@@ -14,11 +14,13 @@ from benchx.decoders.segmentation.losses import UNKNOWN
 from benchx.errors import NotApplicable
 from benchx.images.spec import InputSpec
 from benchx.methods.encoders.timm_model import timm_model
+from benchx.tasks.segmentation.area import area
 from benchx.tasks.segmentation.fitting import fit, make_batch
 from benchx.tasks.segmentation.maps import Source, read_blocks, read_maps, take_blocks
 from benchx.tasks.segmentation.problem import Draw
-from benchx.tasks.segmentation.scores import fault, score
+from benchx.tasks.segmentation.scores import MEASURES, fault, score
 from benchx.tasks.segmentation.segmenter import Segmenter, log_odds
+from benchx.tasks.segmentation.tables import validation_score
 from benchx.training.recipe import recipe_of
 
 DRAW = Draw(0, np.arange(16), np.arange(16, 20), np.arange(20, 28))
@@ -67,7 +69,21 @@ def test_the_validation_score_is_that_of_the_same_table(tmp_path, selection):
     masks = ellipses(28, 2)
     chosen = protocol(epochs=1, selection=selection)
     fitted = fit(setting(masks, chosen), replace(DRAW, test=DRAW.val), tmp_path, QUIET)
-    assert fitted.chosen["history"][0]["score"] == score(fitted.table)[selection]
+    masks_alone = score(fitted.table)[selection]
+    assert 0 < fitted.chosen["history"][0]["score"] - masks_alone < 1e-9
+
+
+def test_masks_that_are_equal_are_told_apart_by_what_was_nearly_drawn():
+    truth = np.zeros((1, 1, 4, 4), np.uint8)
+    truth[0, 0, :2] = 1
+    where = area(4, 4, InputSpec(size=4, resize="stretch", mean=(0.5,), std=(0.5,)))
+
+    def scored(inside: float) -> float:
+        odds = np.where(truth[0] == 1, inside, -5.0)
+        return validation_score([(truth[0], odds, where)], ("Lung",), MEASURES["dice"])
+
+    assert scored(-4.0) < scored(-1.0) < 1e-9
+    assert scored(1.0) == pytest.approx(1, abs=2e-9)
 
 
 def test_the_same_seed_gives_the_same_table_and_a_killed_training_goes_on(tmp_path, monkeypatch):

@@ -42,6 +42,8 @@ METRICS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "zero_shot": {**_RANKING, "macro_f1": ("f1", "F1 at thresholds from validation, mean over classes")},
     "segmentation": {
         "dice": ("dice", "Dice of the foreground, mean over images and classes"),
+        "dice_positive": ("dice", "Dice of the foreground, mean over images that have one"),
+        "pooled_dice": ("dice", "Dice of the foreground, pixels pooled over the test set"),
         "mdice": ("mean_dice", "Dice pooled over pixels, mean over classes and background"),
         "iou": ("iou", "Intersection over union of the foreground, mean over images and classes"),
         "nsd": ("normalized_surface_distance", "Normalised surface distance, mean over images and classes"),

@@ -45,6 +45,8 @@ datasets:
       zero_shot: null
       retrieval: {protocols: [retrieve], primary: i2t_recall_at_10}
       report_generation: {protocols: [generate], primary: bleu_4, fractions: [1.0]}
+protocols:
+  generate: {references: cleaned}
 """
 
 Edit = Callable[[Cell, pd.DataFrame], pd.DataFrame]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from benchx.annotators.models import ENCODER, HUB_REPOSITORY, SCORERS, Scorer, missing_files
 from benchx.errors import CheckpointError, UsageError, unknown_name
-from benchx.methods.cards.schema import web_address
+from benchx.methods import hub
 from benchx.methods.downloading import Refused, download
 from benchx.methods.fetching import ASKS_WHO, TOKENIZER_FILES
 from benchx.progress import Advance
@@ -91,10 +90,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _refuse_offline(name: str) -> None:
-    from huggingface_hub import constants
-
-    told = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    if constants.HF_HUB_OFFLINE or told:
+    if hub.offline():
         raise UsageError(f"'{name}' is not fetched", "HF_HUB_OFFLINE is set", "unset it to use the network")
 
 
@@ -102,16 +98,12 @@ def _get(scorer: Scorer, repository: str, file: str, target: Path, stage: Stage,
     """Fetch a file that is not there; one that the repository lacks is passed over if it is optional."""
     if target.is_file():
         return
-    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub import hf_hub_url
 
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    try:
-        web_address(endpoint)
-    except ValueError as error:
-        raise UsageError(f"HF_ENDPOINT is {endpoint}, no address of a hub", str(error), "mend or unset it") from error
+    endpoint = hub.endpoint()
     url = hf_hub_url(repository, file, endpoint=endpoint)
     try:
-        download(url, target, stage(f"{scorer.name}: {file}"), token=_token())
+        download(url, target, stage(f"{scorer.name}: {file}"), token=hub.token())
     except Refused as error:
         if optional and error.status == HTTPStatus.NOT_FOUND:
             return
@@ -122,16 +114,6 @@ def _get(scorer: Scorer, repository: str, file: str, target: Path, stage: Stage,
             if error.status in ASKS_WHO
             else f"look at {endpoint}/{repository}, and put the file at {target}",
         ) from error
-
-
-def _token() -> str | None:
-    """Return the hub's token, if there is one."""
-    from huggingface_hub import get_token
-
-    token = get_token()
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise UsageError("HF_TOKEN is not a token", "it has characters that no token has", "copy it anew")
-    return token
 
 
 def _unpack(archive: Path, model: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -12,10 +11,10 @@ from filelock import FileLock, Timeout
 
 from benchx.digests import digest_file
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.cards.schema import Card, HubFile, Weights, web_address
+from benchx.methods import hub
+from benchx.methods.cards.schema import Card, HubFile, Weights
 from benchx.methods.downloading import Refused, download
-from benchx.methods.text.tokenizer import tokenizer_folder
-from benchx.methods.weights import TEXT_FOLDER, find_checkpoint, find_text_checkpoint
+from benchx.methods.weights import TEXT_FOLDER, find_checkpoint, find_text_checkpoint, tokenizer_folder
 from benchx.progress import Advance
 
 TOKENIZER_FILES = (
@@ -85,7 +84,7 @@ def fetch(card: Card, root: Path, stage: Stage) -> list[Fetched]:
         WeightsMissing: only a person can get a file (says where, and where to put it), or its package is missing.
         CheckpointError: the server does not give a file, or gives another one than the card's, or the disk is full.
     """
-    if _offline():
+    if hub.offline():
         raise UsageError(f"'{card.name}' is not fetched", "HF_HUB_OFFLINE is set", "unset it to use the network")
     if card.weights.seed is not None and card.text is None:
         raise UsageError(
@@ -203,38 +202,20 @@ def _source(card: Card, weights: Weights) -> _Source | None:
 
 
 def _on_hub(file: HubFile) -> _Source:
-    from huggingface_hub import constants, hf_hub_url
+    from huggingface_hub import hf_hub_url
 
-    endpoint = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
-    try:
-        web_address(endpoint)
-    except ValueError as error:
-        raise UsageError(
-            f"HF_ENDPOINT is {endpoint}, which is no address of a hub", str(error), "mend or unset it"
-        ) from error
-    url = hf_hub_url(file.repo, file.file, revision=file.revision, endpoint=endpoint)
-    return _Source(url, f"{endpoint}/{file.repo}", True)
+    address = hub.endpoint()
+    url = hf_hub_url(file.repo, file.file, revision=file.revision, endpoint=address)
+    return _Source(url, f"{address}/{file.repo}", True)
 
 
 def _download(card: Card, source: _Source, target: Path, stage: Stage, sha256: str | None = None) -> str:
     """Download a file; what the server refuses becomes an error about the method."""
-    token = _token() if source.on_hub else None
+    token = hub.token() if source.on_hub else None
     try:
         return download(source.url, target, stage(f"{card.name}: {target.name}"), token=token, sha256=sha256)
     except Refused as error:
         raise _refusal(card, source, target, error, token) from error
-
-
-def _token() -> str | None:
-    """Return the hub's token, if there is one."""
-    from huggingface_hub import get_token
-
-    token = get_token()
-    if token is not None and not (token.isascii() and token.isprintable()):
-        raise UsageError(
-            "HF_TOKEN is not a token", "it has characters that no token has", "copy it anew from your hub account"
-        )
-    return token
 
 
 def _refusal(card: Card, source: _Source, target: Path, error: Refused, token: str | None) -> CheckpointError:
@@ -264,10 +245,3 @@ def _by_hand(card: Card, weights: Weights, folder: Path) -> WeightsMissing:
         f"the card names no address to download it from{gated}; licence: {card.licence}",
         f"get it from {weights.page} and put it at {folder / weights.files[0]}",
     )
-
-
-def _offline() -> bool:
-    """Tell whether the huggingface_hub library is told to stay offline, at its import or since."""
-    from huggingface_hub import constants
-
-    return constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchx.digests import digest_file, digest_json
 from benchx.errors import CheckpointError, UsageError, WeightsMissing
-from benchx.methods.cards.schema import Card, PackageFile, Weights
+from benchx.methods.cards.schema import Card, PackageFile, TokenizerChoice, Weights
 from benchx.resources import environment_folder
 
 TOKENIZERS = "tokenizers"
@@ -57,13 +57,19 @@ def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | No
     return _search(card, card.text.weights, places, f"{card.name} (text)")
 
 
+def tokenizer_folder(choice: TokenizerChoice, root: Path) -> Path:
+    """Return where a tokenizer's files lie in a weights root."""
+    assert choice.repo is not None
+    return root / TOKENIZERS / choice.repo.replace("/", "--")
+
+
 def text_files(card: Card, weights_root: Path | None) -> list[Path]:
     """Return the files beside the weights that decide what a method reads: of its tokenizer, and its own sentences."""
     if weights_root is None or card.text is None:
         return []
     folders = [weights_root / card.name]
     if card.text.tokenizer.repo is not None:
-        folders.append(weights_root / TOKENIZERS / card.text.tokenizer.repo.replace("/", "--"))
+        folders.append(tokenizer_folder(card.text.tokenizer, weights_root))
     return sorted(file for folder in folders for file in folder.glob("*") if file.suffix in (".json", ".txt"))
 
 

@@ -10,7 +10,8 @@ import torch
 
 from benchx.errors import UsageError, WeightsMissing
 from benchx.methods.cards.schema import TokenizerChoice
-from benchx.methods.text.tokenizer import LocalTokenizer, read_tokenizer, tokenizer_folder
+from benchx.methods.text.tokenizer import LocalTokenizer, read_tokenizer
+from benchx.methods.weights import tokenizer_folder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "pleural", "effusion", "pneumo", "##thorax", "##s"]
 CHOICE = TokenizerChoice(repo="owner/name", max_length=6)

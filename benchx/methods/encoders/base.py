@@ -81,6 +81,11 @@ class Encoder(Part, ABC):
         self._check(images)
         return self._features(images)
 
+    @property
+    def projects(self) -> bool:
+        """Whether whole images are embedded among texts, so that `project` gives something."""
+        return self.projection is not None or type(self).project is not Encoder.project
+
     def project(self, features: Features) -> torch.Tensor:
         """Return the projected embedding, [B, P], not normalised.
 

@@ -16,9 +16,8 @@ from benchx.methods.cards.schema import TokenizerChoice
 from benchx.methods.detached import take_projection
 from benchx.methods.open_clip_library import model_settings, open_clip
 from benchx.methods.text.base import TextFeatures, TextTower, check_tokens
-from benchx.methods.text.tokenizer import tokenizer_folder
 from benchx.methods.unfilled import remake_buffers
-from benchx.methods.weights import default_root
+from benchx.methods.weights import default_root, tokenizer_folder
 
 SMALL_IMAGE_TOWER = {"layers": 1, "width": 64, "patch_size": 32, "image_size": 32}
 """open_clip builds both towers; this one is thrown away."""

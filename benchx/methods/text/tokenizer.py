@@ -15,16 +15,10 @@ from benchx.methods.cards.schema import TokenizerChoice
 from benchx.methods.text.cleaning import CLEANINGS
 from benchx.methods.text.hashed_words import hashed_words
 from benchx.methods.text.tokens import Tokens
-from benchx.methods.weights import TOKENIZERS
+from benchx.methods.weights import tokenizer_folder
 
 FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
 """The files that make a tokenizer, one of the sets: any fast one; WordPiece; byte-pair encoding."""
-
-
-def tokenizer_folder(choice: TokenizerChoice, root: Path) -> Path:
-    """Return where a tokenizer's files lie in a weights root."""
-    assert choice.repo is not None
-    return root / TOKENIZERS / choice.repo.replace("/", "--")
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,7 @@ def _refuse_without_text(card: Card) -> None:
 
 def _load(cell: Cell, protocol: Retrieve, workspace: Workspace) -> Encoder:
     encoder = workspace.load_encoder(cell.method, cell_input(cell, protocol.input, workspace).size, text=True)
-    if encoder.projection is None and type(encoder).project is Encoder.project:
+    if not encoder.projects:
         raise _no_shared_space(cell)
     return encoder
 

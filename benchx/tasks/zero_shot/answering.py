@@ -12,7 +12,6 @@ from benchx.encoding import resolve_execution
 from benchx.errors import BenchxError, NotApplicable
 from benchx.extraction import cell_feature_folder
 from benchx.features import extract
-from benchx.methods.encoders.base import Encoder
 from benchx.planning import Cell
 from benchx.protocols import ZeroShot
 from benchx.tasks.zero_shot.asking import Asked, ask
@@ -23,6 +22,7 @@ from benchx.tasks.zero_shot.rules import Rule, rule_of, scores_of_embeddings, sc
 from benchx.workspace import OpenDataset, Workspace, cell_input
 
 if TYPE_CHECKING:
+    from benchx.methods.encoders.base import Encoder
     from benchx.methods.text.base import TextFeatures
 
 
@@ -74,7 +74,7 @@ def question(cell: Cell, protocol: ZeroShot, workspace: Workspace) -> Question:
     asked = ask(rule, protocol.prompts, tuple(cell.settings["classes"]), workspace.weights_root, cell.method)
     size = cell_input(cell, protocol.input, workspace).size
     encoder = workspace.load_encoder(cell.method, size, text=True)
-    if rule.reads == "embedding" and encoder.projection is None and type(encoder).project is Encoder.project:
+    if rule.reads == "embedding" and not encoder.projects:
         raise NotApplicable(
             f"'{cell.method}' does not embed whole images among texts",
             f"the rule '{rule.title}' compares these embeddings",

@@ -15,8 +15,7 @@ from benchx.datasets.samples import Samples
 from benchx.embeddings import text_embeddings, text_folder
 from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
-from benchx.extraction import cell_feature_folder
-from benchx.features import extract
+from benchx.extraction import cell_embeddings
 from benchx.methods.cards.schema import Card
 from benchx.methods.encoders.base import Encoder
 from benchx.planning import Cell
@@ -118,15 +117,7 @@ def _embed(
     """Return the embeddings of the pool's images [I, P] and reports [R, P]."""
     batch = protocol.feature_batch
     texts = text_embeddings(pool.texts, encoder, text_folder(cell, pool.texts, batch, workspace), batch)
-    images = extract(
-        encoder,
-        workspace.dataset(cell.reading).pixels,
-        cell_input(cell, protocol.input, workspace),
-        cell_feature_folder(cell, protocol, workspace, "embedding"),
-        execution=resolve_execution(protocol, workspace.device),
-        advance=workspace.progress.stage(f"{cell.method} / {cell.dataset}: embeddings"),
-        part="embedding",
-    ).matrix[pool.images]
+    images = cell_embeddings(cell, protocol, workspace, encoder)[pool.images]
     if images.shape[1] != texts.shape[1]:
         raise _no_shared_space(cell)
     return images, texts

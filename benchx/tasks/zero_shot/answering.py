@@ -10,8 +10,7 @@ import torch
 
 from benchx.encoding import resolve_execution
 from benchx.errors import BenchxError, NotApplicable
-from benchx.extraction import cell_feature_folder
-from benchx.features import extract
+from benchx.extraction import cell_embeddings
 from benchx.planning import Cell
 from benchx.protocols import ZeroShot
 from benchx.tasks.zero_shot.asking import Asked, ask
@@ -93,15 +92,7 @@ def answers(asked: Question, rows: np.ndarray) -> np.ndarray:
         resolve_execution(asked.protocol, workspace.device),
     )
     if asked.rule.reads == "embedding":
-        images = extract(
-            lambda: asked.encoder,
-            asked.dataset.pixels,
-            spec,
-            cell_feature_folder(cell, asked.protocol, workspace, "embedding"),
-            execution=execution,
-            advance=workspace.progress.stage(f"{cell.method} / {cell.dataset}: embeddings"),
-            part="embedding",
-        ).matrix[rows]
+        images = cell_embeddings(cell, asked.protocol, workspace, lambda: asked.encoder)[rows]
         embeddings = asked.text.embedding.float().cpu().numpy()
         scores[rows] = scores_of_embeddings(
             asked.rule, images, _finite(embeddings, cell), texts.positive, texts.negative

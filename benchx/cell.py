@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 import benchx
+from benchx.digests import digest_lines
 from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
 from benchx.planning import Cell, method_digest
-from benchx.protocols import Extraction, read_protocol
+from benchx.protocols import Extraction, other_methods, read_protocol
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
-from benchx.tasks.kinds import READS_TEXT
 from benchx.tasks.predictions import Outcome
 from benchx.training.precision import resolve_precision
 from benchx.workspace import OpenDataset, Workspace, cell_input
@@ -67,8 +67,10 @@ def _dataset(cell: Cell, dataset: OpenDataset) -> str:
 
 
 def _weights(cell: Cell, workspace: Workspace) -> str:
-    """The digest of the weights that a cell reads."""
-    return workspace.weights_digest(cell.method, text=cell.task in READS_TEXT)
+    """The digest of the weights that a cell reads, of its method and of others that its protocol names."""
+    own = workspace.weights_digest(cell.method, text=cell.reads_text)
+    others = other_methods(read_protocol(cell.settings["protocol"]))
+    return digest_lines([own, *(workspace.weights_digest(name, text=True) for name in others)]) if others else own
 
 
 def make_record(

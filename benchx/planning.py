@@ -10,9 +10,9 @@ from benchx.datasets.samples import Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.digests import digest_json
 from benchx.errors import UsageError, unknown_name
-from benchx.protocols import Frozen, resolved
+from benchx.protocols import Frozen, Neighbours, resolved
 from benchx.suites import Suite, task_classes
-from benchx.tasks.kinds import KINDS, READS_REPORTS
+from benchx.tasks.kinds import KINDS, READS_BOTH, READS_REPORTS, READS_TEXT
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,16 @@ class Cell:
         Digests of other contents are never equal, however many cells are on one version of a dataset.
         """
         outlines = self.task == "segmentation" or self.settings["protocol"].get("grounding", False)
-        return self.dataset, outlines, self.task in READS_REPORTS
+        return self.dataset, outlines, self.task in READS_REPORTS or self._reads_both
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the weights of the method's text side are part of what is asked."""
+        return self.task in READS_TEXT or self._reads_both
+
+    @property
+    def _reads_both(self) -> bool:
+        return self.settings["protocol"]["kind"] in READS_BOTH
 
     @property
     def label(self) -> str:
@@ -177,7 +186,7 @@ def _cells(suite: Suite, method: str, dataset: str, task: str, protocol: str) ->
     drawn = {"smallest_fraction": min(fractions), "cut_validation": suite.cut_validation}
 
     def seeds(fraction: float) -> tuple[int | None, ...]:
-        deterministic = isinstance(recipe, Frozen) and (fraction == 1 or fixed)
+        deterministic = isinstance(recipe, Frozen | Neighbours) and (fraction == 1 or fixed)
         return suite.seeds if kind.trained and not deterministic else (None,)
 
     return [

@@ -66,7 +66,9 @@ class OpenDataset:
 
     @cached_property
     def _texts(self) -> str:
-        found, table = self.samples.reports, self.samples.table
+        found, table, asked = self.samples.reports, self.samples.table, self.samples.questions
+        if asked is not None:
+            return digest_lines(sorted(digest_json(list(map(str, row))) for row in asked.itertuples(index=False)))
         rows = zip(table["sample"], table["study"].astype(str), table["view"].astype(str), strict=True)
         return digest_lines(
             sorted(
@@ -217,7 +219,7 @@ class Workspace:
         """
         if reading not in self._folds:
             dataset = self.dataset(reading)
-            samples = dataset.samples
+            samples = dataset.samples.cases
             folds = make_folds(samples, reading.split, self._lists(reading, dataset.unreadable))
             shared = tuple(units_in_two_parts(samples, folds))
             self._folds[reading] = SplitOf(folds, split_digest(samples, folds), shared)

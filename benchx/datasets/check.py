@@ -68,7 +68,7 @@ class Report:
 def check(samples: Samples, on_progress: Callable[[int, int], None]) -> Report:
     """Count a dataset's official split, outlines and reports, and decode every image once."""
     try:
-        folds: tuple[Fold, ...] = make_folds(samples, "official")
+        folds: tuple[Fold, ...] = make_folds(samples.cases, "official")
         problem = None
     except DatasetError as error:
         folds, problem = (), f"{error.what} ({error.why})"
@@ -78,13 +78,13 @@ def check(samples: Samples, on_progress: Callable[[int, int], None]) -> Report:
         images=len(samples.table),
         unit=samples.unit,
         phantom=samples.phantom,
-        counts=_counts(samples, folds),
+        counts=_counts(samples.cases, folds),
         missing=samples.missing,
         unreadable=unreadable,
         outlines=_count_outlines(samples),
         misfits=misfits,
         reports=_count_reports(samples),
-        shared=tuple(units_in_two_parts(samples, folds)),
+        shared=tuple(units_in_two_parts(samples.cases, folds)),
         split_problem=problem,
         notes=samples.notes,
     )

@@ -20,6 +20,11 @@ COLUMNS = ("sample", "patient", "study", "view", "sex", "age", "image", "officia
 a validation part counts as `train`). One row is one image: the images of one study share `study`.
 """
 
+QUESTION_COLUMNS = ("question", "sample", "text", "answer", "closed", "kind", "official")
+"""Columns of `Samples.questions`: the unique id of a question, the sample that it is about, its text and its answer as
+the source writes them, whether its answer is one of few that the question names or implies (bool), what it asks about
+(a word of the source, or null), and the published split of the question."""
+
 Unit = Literal["patient", "study", "image"]
 UNITS = {"patient": "patients", "study": "studies", "image": "images"}
 """The plural of each unit."""
@@ -55,6 +60,8 @@ class Samples:
         regions: what is outlined on every sample whose outlines are known; an empty tuple says that there is
             nothing, a sample without an entry was not outlined.
         mask_classes: the K names that `regions` use.
+        questions: one row per question about an image, columns `QUESTION_COLUMNS`, index 0..Q-1; None where the dataset
+            asks none. Their texts are never shown by printing the samples.
     """
 
     dataset: str
@@ -70,6 +77,7 @@ class Samples:
     reports: Mapping[str, Report] = field(default_factory=dict, repr=False)
     regions: Mapping[str, tuple[Region, ...]] = field(default_factory=dict, repr=False)
     mask_classes: tuple[str, ...] = ()
+    questions: pd.DataFrame | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         shape = (len(self.table), len(self.classes))
@@ -77,6 +85,8 @@ class Samples:
             raise ValueError(f"the table needs the columns {COLUMNS} and one row of labels per sample")
         if self.uncertain is not None and self.uncertain.shape != shape:
             raise ValueError("uncertain needs one value per label")
+        if self.questions is not None and set(self.questions.columns) != set(QUESTION_COLUMNS):
+            raise ValueError(f"questions need the columns {QUESTION_COLUMNS}")
 
     @property
     def unit(self) -> Unit:
@@ -95,7 +105,34 @@ class Samples:
         """Return the samples of some rows (int [n]), in that order."""
         table = self.table.iloc[rows].reset_index(drop=True)
         uncertain = None if self.uncertain is None else self.uncertain[rows]
-        return replace(self, table=table, labels=self.labels[rows], uncertain=uncertain)
+        questions = self.questions
+        if questions is not None:
+            questions = questions[questions["sample"].isin(set(table["sample"]))].reset_index(drop=True)
+        return replace(self, table=table, labels=self.labels[rows], uncertain=uncertain, questions=questions)
+
+    @property
+    def cases(self) -> Samples:
+        """What is split and tested: the images, or where there are questions, one row for each of these.
+
+        The `sample` of such a row is the question's id and `image` the path of its image, by which it is grouped where
+        neither patients nor studies are known. It has no labels.
+        """
+        if self.questions is None:
+            return self
+        images = self.table.set_index("sample").loc[self.questions["sample"]].reset_index(drop=True)
+        table = images.assign(
+            sample=self.questions["question"].to_numpy(), official=self.questions["official"].to_numpy()
+        )
+        return Questions(
+            self.dataset,
+            self.root,
+            table,
+            np.zeros((len(table), 0), np.float32),
+            (),
+            phantom=self.phantom,
+            notes=self.notes,
+            publishes_split=self.publishes_split,
+        )
 
     def sorted(self) -> Samples:
         """Return the same samples in the order of their ids, so that no number depends on the order of a file."""
@@ -127,6 +164,15 @@ class Samples:
             DatasetError: an outline does not fit the image.
         """
         return draw(self.regions[sample], self.mask_classes, height, width, self.root)
+
+
+class Questions(Samples):
+    """Samples whose rows are questions: several may be about one image."""
+
+    @property
+    def clusters(self) -> np.ndarray:
+        """The unit's id for every row, as strings [N]; of unit `image` the image's path."""
+        return self.table["image"].astype(str).to_numpy() if self.unit == "image" else super().clusters
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from benchx.datasets.samples import UNITS, Samples
 from benchx.digests import digest_lines, fraction_of_hash
 from benchx.errors import DatasetError
 
-SplitKind = Literal["official", "cv5", "benchx-2024"]
+SplitKind = Literal["official", "official-unseen", "cv5", "benchx-2024"]
 
 VALIDATION_SHARE = 0.10
 TEST_SHARE = 0.15
@@ -45,6 +45,8 @@ def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[s
     `official`: the published parts. Where the source publishes no split, units whose hash of
     (dataset, unit) is below 0.15 are the test set; where it publishes no validation part, the
     next 0.10 of the hash are. So adding images moves nobody.
+    `official-unseen`: the same test set, and nothing of its units for training or validation; nothing of the
+    validation's units for training. For sources that publish splits with images on both sides.
     `cv5`: fold = floor(5 x hash); inside the other four folds, a second hash takes one unit in eight
     for validation.
     `benchx-2024`: the parts and the label fractions that BenchX lists; images that it does not list are not used.
@@ -84,7 +86,17 @@ def make_folds(samples: Samples, kind: SplitKind, lists: Mapping[str, Sequence[s
             f"{TEST_SHARE:.0%} are for testing and {VALIDATION_SHARE:.0%} for validation; none is left for one part",
             "use split cv5, or more data",
         )
-    return (Fold(np.flatnonzero(part == "train"), np.flatnonzero(part == "val"), np.flatnonzero(part == "test")),)
+    train, val, test = (np.flatnonzero(part == name) for name in ("train", "val", "test"))
+    if kind == "official-unseen":
+        val = val[~np.isin(inverse[val], inverse[test])]
+        train = train[~np.isin(inverse[train], inverse[np.concatenate([val, test])])]
+        if not len(train):
+            raise DatasetError(
+                f"every training case of '{samples.dataset}' is of {UNITS[samples.unit]} that are tested",
+                "without them nothing is left to train on",
+                "use split cv5",
+            )
+    return (Fold(train, val, test),)
 
 
 def _cv5(dataset: str, units: np.ndarray, inverse: np.ndarray) -> tuple[Fold, ...]:

@@ -20,7 +20,7 @@ def build(
 
     Args:
         card_name: for errors.
-        kind: what is built, for errors: "encoder", "text tower", "scorer".
+        kind: what is built, for errors: "encoder", "text tower", "scorer", "fusion".
         fixed: arguments beside the choice's own.
 
     Raises:

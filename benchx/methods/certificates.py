@@ -38,7 +38,7 @@ class Certificate:
 def card_digest(card: Card) -> str:
     """Return the sha256 of what decides a card's numbers on prepared images and token ids."""
     kept = card.model_dump(
-        mode="json", include={"encoder", "layout", "pooling", "text", "scorer"}, exclude_defaults=True
+        mode="json", include={"encoder", "layout", "pooling", "text", "scorer", "fusion"}, exclude_defaults=True
     )
     kept.get("text", {}).pop("tokenizer", None)
     return digest_json(kept)

@@ -36,7 +36,7 @@ class CheckReport:
         checkpoint: the file's name; None for random weights.
         digest: sha256 of the checkpoint, or of encoder and seed if random.
         official: whether it is the file whose sha256 the card gives; None where the card gives none.
-        filled: number of tensors by part: "image encoder", "text tower", "scorer".
+        filled: number of tensors by part: "image encoder", "text tower", "scorer", "fusion".
         missing: tensors left without weights: none, since loading fails otherwise.
         unused: number of the file's tensors that no part took, by the first two modules in their names.
         resized: position embeddings that were resampled for the image size, with both shapes.
@@ -113,7 +113,9 @@ def check(
         unused=dict(found.unused) if found else {},
         resized=resized,
         dtypes=dict(found.dtypes) if found else {},
-        fresh=tuple(name for part in (encoder, encoder.text, encoder.scorer) if part for name in part.fresh),
+        fresh=tuple(
+            name for part in (encoder, encoder.text, encoder.scorer, encoder.fusion) if part for name in part.fresh
+        ),
         text_checkpoint=found.text_path.name if found and found.text_path else None,
         text_digest=digest_file(found.text_path) if found and found.text_path else None,
         without_text=encoder.without_text.what if encoder.without_text else None,

@@ -48,11 +48,26 @@ def open_checkpoint(card: Card, path: Path) -> Checkpoint:
     return Checkpoint(card, path, read_file(path))
 
 
+def as_stored(layout: Layout, tree: Any) -> Layout:
+    """Return a layout as a file has it, where it may lack its container or have a prefix before every name."""
+    container = layout.container
+    if layout.optional_container and not (isinstance(tree, dict) and isinstance(tree.get(container[0]), dict)):
+        container = ()
+    node = tree
+    for key in container:
+        node = node.get(key) if isinstance(node, dict) else None
+    names = [name for name in node if isinstance(name, str)] if isinstance(node, dict) else []
+    extra = layout.optional_prefix
+    wrapped = bool(extra) and any(names) and all(name.startswith(extra) for name in names if "." in name)
+    prefix = extra + layout.prefix if wrapped else layout.prefix
+    return layout.model_copy(update={"container": container, "prefix": prefix})
+
+
 def fill(part: Part, layout: Layout, checkpoint: Checkpoint, role: str) -> Coverage:
     """Fill a part that was built on the meta device; floating tensors become float32.
 
     Args:
-        role: what the part is, for errors: "image encoder", "text tower", "scorer".
+        role: what the part is, for errors: "image encoder", "text tower", "scorer", "fusion".
 
     Raises:
         CheckpointError: a tensor is left without weights, or holds NaN or inf.
@@ -62,6 +77,7 @@ def fill(part: Part, layout: Layout, checkpoint: Checkpoint, role: str) -> Cover
         part.finish()
         return Coverage({}, (), {}, frozenset())
     card, path, tree = checkpoint.card, checkpoint.path, checkpoint.tree
+    layout = as_stored(layout, tree)
     try:
         named = open_container(tree, layout.container, path)
     except CheckpointError as error:

@@ -15,6 +15,7 @@ from benchx.methods.cards.schema import Card
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.filling import Checkpoint, fill, open_checkpoint
+from benchx.methods.fusion import build_fusion
 from benchx.methods.scorers import build_scorer
 from benchx.methods.text import build_tower
 from benchx.methods.text.tokenizer import LocalTokenizer
@@ -63,7 +64,7 @@ class Filled:
     """A method with the weights of a file.
 
     Attributes:
-        filled: number of tensors by part: "image encoder", "text tower", "scorer".
+        filled: number of tensors by part: "image encoder", "text tower", "scorer", "fusion".
         unused: number of the file's tensors that no part took, by the first two modules in their names.
         dtypes: number of tensors taken by their data type in the file.
         text_path: the text tower's own file, if it has one and was read; its tensors are counted with the others.
@@ -90,6 +91,8 @@ def random_encoder(card: Card, text: bool = True) -> Encoder:
             encoder.text = build_tower(card)
         if text and card.scorer is not None:
             encoder.scorer = build_scorer(card)
+        if text and card.fusion is not None:
+            encoder.fusion = build_fusion(card)
     encoder.finish()
     return encoder
 
@@ -118,6 +121,11 @@ def filled(card: Card, path: Path, text: bool = True, text_path: Path | None = N
             scorer = build_scorer(card)
         counts["scorer"] = len(fill(scorer, card.scorer.layout, checkpoint, "scorer").filled)
         encoder.scorer = scorer
+    if text and card.fusion is not None:
+        with torch.device("meta"):
+            fusion = build_fusion(card)
+        counts["fusion"] = len(fill(fusion, card.fusion.layout, checkpoint, "fusion").filled)
+        encoder.fusion = fusion
     files = [checkpoint] if text_file is checkpoint else [checkpoint, text_file]
     unused: Counter[str] = Counter()
     dtypes: Counter[str] = Counter()

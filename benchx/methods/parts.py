@@ -1,4 +1,4 @@
-"""The contract of what a checkpoint fills: image encoder, text tower, scorer."""
+"""The contract of what a checkpoint fills: image encoder, text tower, scorer, fusion."""
 
 from __future__ import annotations
 

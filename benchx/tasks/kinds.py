@@ -15,7 +15,8 @@ class Kind:
         primaries: the metrics that a board may rank by, all in [0, 1], higher is better.
         protocols: the kinds of protocols that serve it.
         classes: what of a dataset its classes are named by; None where it has none.
-        trained: whether its protocols learn from labels, so that there are fractions and seeds.
+        trained: whether its protocols learn from labels, so that there are fractions and seeds; a task that makes all
+            its draws in one cell has none.
     """
 
     numerics: int
@@ -26,7 +27,7 @@ class Kind:
 
 
 KINDS = {
-    "classification": Kind(2, ("macro_auroc", "f1"), ("frozen", "finetune"), "classes", trained=True),
+    "classification": Kind(2, ("macro_auroc", "f1"), ("frozen", "finetune", "knn", "paired"), "classes", trained=True),
     "segmentation": Kind(
         1, ("dice", "dice_positive", "pooled_dice", "mdice"), ("segment",), "mask_classes", trained=True
     ),
@@ -43,14 +44,21 @@ KINDS = {
     "report_generation": Kind(
         1, ("bleu_4", "cleaned_bleu_4", "radgraph_f1", "rouge_l"), ("generate",), None, trained=True
     ),
+    "few_shot": Kind(
+        1, tuple(f"macro_auroc_at_{shots}" for shots in (1, 2, 4, 8, 16)), ("few-shot",), "classes", trained=False
+    ),
+    "vqa": Kind(1, ("accuracy", "accuracy_open", "accuracy_closed"), ("answer",), None, trained=True),
     "zero_shot": Kind(1, ("macro_auroc",), ("zero-shot",), "classes", trained=False),
 }
 
-READS_TEXT = ("retrieval", "zero_shot")
+READS_TEXT = ("retrieval", "zero_shot", "vqa")
 """Tasks for which a text tower's own weights are part of the method."""
 
-READS_REPORTS = ("retrieval", "report_generation")
-"""Tasks for which the reports are part of the data."""
+READS_REPORTS = ("retrieval", "report_generation", "vqa")
+"""Tasks for which the reports, or the questions, are part of the data."""
+
+READS_BOTH = ("paired", "answer")
+"""Kinds of protocols that read images and texts together, whatever the task."""
 
 FOREGROUND = "Foreground"
 """The class of a segmentation that takes all of a dataset's together."""

@@ -1,4 +1,4 @@
-"""Whether the encoder, text tower and scorer that a card file names exist."""
+"""Whether the encoder, text tower, scorer and fusion that a card file names exist."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from benchx.errors import UsageError, unknown_name
 from benchx.methods.cards.schema import Card
 from benchx.methods.cards.yaml_lines import line_of
 from benchx.methods.encoders import ENCODERS
+from benchx.methods.fusion import FUSIONS
 from benchx.methods.scorers import SCORERS
 from benchx.methods.text import TOWERS
 
@@ -26,6 +27,7 @@ def check_parts(card: Card, path: Path, text: str) -> None:
         ("encoder", "encoder", card.encoder, ENCODERS),
         ("text", "text tower", card.text, TOWERS),
         ("scorer", "scorer", card.scorer, SCORERS),
+        ("fusion", "fusion", card.fusion, FUSIONS),
     )
     for field, kind, choice, known in parts:
         if choice is not None and choice.name not in known:

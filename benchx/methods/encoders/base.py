@@ -15,6 +15,7 @@ from benchx.methods.parts import Part
 from benchx.methods.text.base import TextFeatures, TextTower
 
 if TYPE_CHECKING:
+    from benchx.methods.fusion.base import Fusion
     from benchx.methods.scorers.base import Scorer
     from benchx.methods.text.tokenizer import LocalTokenizer
 
@@ -49,6 +50,7 @@ class Encoder(Part, ABC):
         token_projection: the same for tokens, [B, T, D] -> [B, T, P].
         text: the text tower.
         scorer: the method's similarity of images and texts.
+        fusion: the method's joint reading of image-text pairs.
         tokenizer: from texts to the tower's tokens.
         without_text: why the method's text tower is not there.
     """
@@ -60,6 +62,7 @@ class Encoder(Part, ABC):
         self.token_projection: nn.Module | None = None
         self.text: TextTower | None = None
         self.scorer: Scorer | None = None
+        self.fusion: Fusion | None = None
         self.tokenizer: LocalTokenizer | None = None
         self.without_text: BenchxError | None = None
 
@@ -93,6 +96,12 @@ class Encoder(Part, ABC):
             UsageError: the method projects no pooled features.
         """
         if self.projection is None:
+            if self.fusion is not None:
+                raise UsageError(
+                    "the method has no embedding of an image by itself",
+                    "it reads an image and a text together",
+                    "use match or fuse on pairs, or features.pooled for the image alone",
+                )
             raise UsageError("the method does not project pooled features", "", "use features.pooled")
         return self.projection(features.pooled)
 
@@ -168,6 +177,43 @@ class Encoder(Part, ABC):
                 "use a method with a text tower",
             )
         return self.scorer(self, images, text if isinstance(text, TextFeatures) else TextFeatures(text, text))
+
+    def fuse(self, images: Features, text: TextFeatures) -> torch.Tensor:
+        """Return the joint features of M image-text pairs, [M, dim of the fusion].
+
+        Args:
+            images: of `encode`, the images of the pairs.
+            text: of `read_tokens` or `encode_text`, their texts, as many.
+
+        Raises:
+            UsageError: the method does not read pairs, or there are not as many texts as images.
+        """
+        if self.fusion is None:
+            raise self.without_text or UsageError(
+                "the method does not read images and texts together",
+                "it has no fusion, or was loaded without its text side",
+                "use a method with a fusion; benchx list methods --long shows them",
+            )
+        if len(images.pooled) != len(text.pooled):
+            raise UsageError(
+                f"{len(images.pooled)} images and {len(text.pooled)} texts are no pairs",
+                "a fusion reads one text with each image",
+                "repeat what stands in several pairs",
+            )
+        return self.fusion(self, images, text)
+
+    def match(self, images: Features, text: TextFeatures) -> torch.Tensor:
+        """Return how well the image and the text of each pair belong together, [M], higher is better.
+
+        Args:
+            images, text: as in `fuse`.
+
+        Raises:
+            UsageError: the method does not read pairs, or has no head for matching.
+        """
+        fused = self.fuse(images, text)
+        assert self.fusion is not None
+        return self.fusion.match(fused)
 
     def _tower(self) -> TextTower:
         if self.text is None:

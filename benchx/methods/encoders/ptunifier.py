@@ -10,7 +10,7 @@ from pydantic import validate_call
 
 from benchx.errors import UsageError
 from benchx.methods.encoders.base import Features
-from benchx.methods.encoders.vit import ViTBase
+from benchx.methods.encoders.vit import ViT
 from benchx.methods.text.ptunifier import PTUnifierText
 
 
@@ -25,7 +25,7 @@ class PTUnifierFeatures(Features):
     patch_mean: torch.Tensor
 
 
-class PTUnifier(ViTBase):
+class PTUnifier(ViT):
     """Projects images through the text tower, which pairs them with pseudo words; without it there is no projection."""
 
     def project(self, features: Features) -> torch.Tensor:

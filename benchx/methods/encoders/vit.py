@@ -1,7 +1,8 @@
-"""ViT-B (Dosovitskiy et al. 2021) with patches of 16 or 32 pixels, timm's VisionTransformer."""
+"""ViT-B and ViT-L (Dosovitskiy et al. 2021) with patches of 14, 16 or 32 pixels, timm's VisionTransformer."""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import torch
 from pydantic import validate_call
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
+from torch.nn import functional
 
 from benchx.errors import UsageError
 from benchx.methods.encoders.base import Encoder, Features, check_side, map_tokens
@@ -16,11 +18,17 @@ from benchx.methods.encoders.pyramid import STRIDES, Pyramid
 from benchx.methods.projections import Projection, build_projection
 
 WIDTH = 768
-MAP_BLOCKS = (3, 5, 7)
-"""Blocks whose patch tokens become maps beside the last one's, as in BenchX's and MRM's UPerNet segmentation."""
+LARGE = 1024
+HEAD_WIDTH = 64
+MAP_BLOCKS = {WIDTH: (3, 5, 7), LARGE: (7, 11, 15)}
+"""Blocks whose patch tokens become maps beside the last one's, by width: as in BenchX's and MRM's UPerNet segmentation,
+and twice as deep."""
 
 Pooling = Literal["cls", "patch_mean", "patch_mean_fresh_norm"]
 Style = Literal["timm", "clip"]
+Positions = Literal["antialiased", "bicubic", "aligned"]
+"""How position embeddings are resampled, always bicubically: timm's way, without antialiasing, or so with the corners
+of both grids aligned."""
 
 STYLES: dict[Style, dict[str, Any]] = {
     "timm": {},
@@ -34,7 +42,7 @@ POOLINGS: dict[Pooling, dict[str, Any]] = {
 }
 
 
-class ViTBase(Encoder):
+class ViT(Encoder):
     """Pooled: class token or mean of the patch tokens; tokens: class token first, then the patches.
 
     With `cls` and `patch_mean` the last block's tokens pass the pretrained final LayerNorm, all of them. With
@@ -59,19 +67,21 @@ class ViTBase(Encoder):
         depth: int,
         style: Style,
         resize_positions: bool,
+        width: int = WIDTH,
+        positions: Positions = "antialiased",
         norm_tokens: bool = True,
     ) -> None:
-        super().__init__(dim=WIDTH, channels=channels, image_size=image_size, patch_size=patch_size)
-        self.resize_positions, self.norm_tokens = resize_positions, norm_tokens
-        self.pyramid = Pyramid((*MAP_BLOCKS, depth - 1), STRIDES, rescaled=True)
+        super().__init__(dim=width, channels=channels, image_size=image_size, patch_size=patch_size)
+        self.resize_positions, self.positions, self.norm_tokens = resize_positions, positions, norm_tokens
+        self.pyramid = Pyramid((*MAP_BLOCKS[width], depth - 1), STRIDES, rescaled=True)
         self.trunk: Any = VisionTransformer(
             img_size=image_size,
             patch_size=patch_size,
             in_chans=channels,
             num_classes=0,
-            embed_dim=WIDTH,
+            embed_dim=width,
             depth=depth,
-            num_heads=12,
+            num_heads=width // HEAD_WIDTH,
             **STYLES[style],
             **POOLINGS[pooling],
         )
@@ -99,8 +109,13 @@ class ViTBase(Encoder):
                 f"use {self.image_size} px, or set resize_positions in a copy of the card",
             )
         super().resize(image_size)
+        pretrained = self.trunk.pos_embed
         with torch.no_grad():
             self.trunk.set_input_size(img_size=(image_size, image_size))
+            if self.positions != "antialiased":
+                side = image_size // self.patch_size
+                resampled = resample_positions(pretrained, side, align_corners=self.positions == "aligned")
+                self.trunk.pos_embed = nn.Parameter(resampled)
 
     def _pooled(self, images: torch.Tensor) -> torch.Tensor:
         return self.trunk.forward_head(self.trunk.forward_features(images))
@@ -119,6 +134,23 @@ class ViTBase(Encoder):
         check_side(images, self.image_size)
 
 
+def resample_positions(positions: torch.Tensor, side: int, *, align_corners: bool) -> torch.Tensor:
+    """Resample the position embeddings of a square grid bicubically, without antialiasing; the class token's is kept.
+
+    Args:
+        positions: [1, 1 + L, D], the class token's first.
+        side: of the new grid.
+
+    Returns:
+        [1, 1 + side * side, D].
+    """
+    start, grid = positions[:, :1], positions[:, 1:]
+    before = math.isqrt(grid.shape[1])
+    square = grid.unflatten(1, (before, before)).permute(0, 3, 1, 2)
+    resampled = functional.interpolate(square, size=(side, side), mode="bicubic", align_corners=align_corners)
+    return torch.cat([start, map_tokens(resampled)], dim=1)
+
+
 class StudyOfOneImage(nn.Module):
     """The features of an image, once for every view of its study: [B, D] -> [B, views * D]."""
 
@@ -132,32 +164,36 @@ class StudyOfOneImage(nn.Module):
 
 
 @validate_call
-def vit_base(
+def vit(
     *,
     pooling: Pooling,
     channels: int,
     image_size: int,
-    patch_size: Literal[16, 32],
-    depth: Literal[11, 12] = 12,
+    patch_size: Literal[14, 16, 32],
+    width: Literal[768, 1024] = 768,
+    depth: Literal[11, 12, 24] = 12,
     style: Style = "timm",
     norm_tokens: bool = True,
     resize_positions: bool = False,
+    positions: Positions = "antialiased",
     projection: Projection | None = None,
     token_projection: Projection | None = None,
     study_views: Literal[3] | None = None,
-) -> ViTBase:
-    """Build a ViT-B encoder.
+) -> ViT:
+    """Build a ViT encoder.
 
     Args:
-        pooling: see ViTBase.
+        pooling: see ViT.
         channels: of the images.
         image_size: side in pixels that the checkpoint's position embeddings are for.
         patch_size: in pixels.
-        depth: number of blocks; 11 for PTUnifier, which drops CLIP's last.
+        width: 768 base, 1024 large.
+        depth: number of blocks; 11 for M3AE and its followers, which drop CLIP's last.
         style: `clip` for OpenAI's: a LayerNorm before the blocks, no bias in the patch embedding, QuickGELU and
             LayerNorm eps 1e-5.
-        norm_tokens: see ViTBase.
+        norm_tokens: see ViT.
         resize_positions: whether the encoder may be resized to other sides.
+        positions: by which rule.
         projection: of the pooled features.
         token_projection: of the tokens, class token included.
         study_views: for a method that embeds studies of so many images (REFERS): an image is projected as a study
@@ -165,7 +201,7 @@ def vit_base(
     """
     if study_views and projection:
         raise UsageError("study_views and a projection exclude each other", "an image has one embedding", "drop one")
-    encoder = ViTBase(
+    encoder = ViT(
         pooling=pooling,
         channels=channels,
         image_size=image_size,
@@ -173,8 +209,10 @@ def vit_base(
         depth=depth,
         style=style,
         resize_positions=resize_positions,
+        width=width,
+        positions=positions,
         norm_tokens=norm_tokens,
     )
-    encoder.projection = StudyOfOneImage(study_views) if study_views else build_projection(projection, WIDTH)
-    encoder.token_projection = build_projection(token_projection, WIDTH)
+    encoder.projection = StudyOfOneImage(study_views) if study_views else build_projection(projection, width)
+    encoder.token_projection = build_projection(token_projection, width)
     return encoder

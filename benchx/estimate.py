@@ -15,8 +15,10 @@ import numpy as np
 from benchx.datasets.samples import Samples
 from benchx.encoding import Part
 from benchx.errors import BenchxError, DataMissing, WeightsMissing
+from benchx.estimate_pairs import already_read, count, fuses, pair_cost
+from benchx.pairs import extraction_of
 from benchx.planning import Cell
-from benchx.protocols import Extraction, Frozen, Training, read_protocol
+from benchx.protocols import Answer, Extraction, Paired, Retrieve, Training, ZeroShot, read_protocol
 from benchx.workspace import Workspace, input_spec
 
 DECODE_PROBES = 8
@@ -41,6 +43,14 @@ class Forecast:
     key: str | None
     cached: tuple[str, ...]
     missing: str | None
+
+
+@dataclass(frozen=True)
+class _Probes:
+    """What is timed once per method and input size: seconds per image, and per pair, and the width of the features."""
+
+    forward: Callable[[str, int], tuple[float, int]]
+    pair: Callable[[str, int], tuple[float, int]]
 
 
 @dataclass(frozen=True)
@@ -90,11 +100,11 @@ def forecast(cells: Sequence[Cell], workspace: Workspace, *, retry_failed: bool)
     forecasts = [_look_safely(cell, workspace, retry_failed) for cell in cells]
     seconds: dict[str, float] = {}
     space: dict[str, int] = {}
-    forward = cache(partial(_forward_cost, workspace))
+    probes = _Probes(cache(partial(_forward_cost, workspace)), cache(partial(pair_cost, workspace)))
     for number, one in enumerate(forecasts):
         if one.state == "to run":
             try:
-                _add_cost(one, workspace, forward, seconds, space)
+                _add_cost(one, workspace, probes, seconds, space)
             except BenchxError as error:
                 forecasts[number] = replace(one, state="broken", missing=error.what)
     return Plan(tuple(forecasts), seconds, space)
@@ -129,20 +139,30 @@ def _look(cell: Cell, workspace: Workspace, retry_failed: bool) -> Forecast:
 
 
 def _features_cached(cell: Cell, workspace: Workspace) -> bool:
-    protocol = read_protocol(cell.settings["protocol"])
-    if not isinstance(protocol, Extraction):
+    protocol, card = read_protocol(cell.settings["protocol"]), workspace.weights(cell.method).card
+    if card.encoder is None:
         return False
     from benchx.extraction import cell_feature_folder
     from benchx.features import is_complete
 
-    part: Part = "pooled" if isinstance(protocol, Frozen) else "embedding"
+    if isinstance(protocol, Answer):
+        if protocol.encoder == "trained":
+            return False
+        if fuses(cell, protocol, workspace):
+            return already_read(cell, protocol, workspace)
+        return is_complete(cell_feature_folder(cell, extraction_of(protocol), workspace))
+    if not isinstance(protocol, Extraction):
+        return False
+    if fuses(cell, protocol, workspace):
+        return isinstance(protocol, Paired) and already_read(cell, protocol, workspace)
+    part: Part = "embedding" if isinstance(protocol, Retrieve | ZeroShot) else "pooled"
     return is_complete(cell_feature_folder(cell, protocol, workspace, part))
 
 
 def _add_cost(
     one: Forecast,
     workspace: Workspace,
-    forward: Callable[[str, int], tuple[float, int]],
+    probes: _Probes,
     seconds: dict[str, float],
     space: dict[str, int],
 ) -> None:
@@ -152,21 +172,36 @@ def _add_cost(
     pixels = f"{cell.dataset}: pixels"
     if "pixels" not in one.cached and pixels not in seconds:
         seconds[pixels], space[pixels] = _decode_cost(samples, cell.settings["short_side"])
-    recipe = read_protocol(cell.settings["protocol"])
-    size = input_spec(workspace.weights(cell.method).card, recipe.input, cell.settings["short_side"]).size
-    if isinstance(recipe, Extraction):
+    recipe, card = read_protocol(cell.settings["protocol"]), workspace.weights(cell.method).card
+    if card.encoder is None or "features" in one.cached:
+        return
+    size = input_spec(card, recipe.input, cell.settings["short_side"]).size
+    per_image, width = probes.forward(cell.method, size)
+    reads = fuses(cell, recipe, workspace)
+    if isinstance(recipe, Extraction) or (isinstance(recipe, Answer) and recipe.encoder == "frozen"):
         title = f"{cell.method} / {cell.dataset}: features"
-        if "features" not in one.cached and title not in seconds:
-            per_image, width = forward(cell.method, size)
+        if reads:
+            assert isinstance(recipe, Paired | Answer | Retrieve)
+            title = f"{cell.method} / {cell.dataset}: pairs of {cell.protocol}, at most"
+            per_pair, width = probes.pair(cell.method, size)
+            seen, pairs = count(cell, recipe, workspace)
+            # Retrieval keeps one number of a pair, others its features.
+            wide = 1 if isinstance(recipe, Retrieve) else width
+            seconds[title], space[title] = seen * per_image + pairs * per_pair, 4 * pairs * wide
+        elif title not in seconds:
             seconds[title], space[title] = images * per_image, 4 * images * width
         return
-    per_image, _ = forward(cell.method, size)
+    if isinstance(recipe, Answer):
+        cases = 0 if samples.questions is None else len(samples.questions)
+        per_case = per_image + (probes.pair(cell.method, size)[0] if reads else 0.0)
+    else:
+        cases, per_case = images, per_image
     title = f"{cell.method} / {cell.dataset}: {cell.protocol}, at most"
-    seen = images * cell.fraction
+    seen_in_all = cases * cell.fraction
     if recipe.steps_per_epoch is not None:
-        seen = float(recipe.steps_per_epoch * recipe.batch_size)
+        seen_in_all = float(recipe.steps_per_epoch * recipe.batch_size)
     pass_cost = 1.0 if getattr(recipe, "encoder", "trained") == "frozen" else BACKWARD_COST
-    cost = per_image * pass_cost * recipe.epochs * seen * _trainings(recipe)
+    cost = per_case * pass_cost * recipe.epochs * seen_in_all * _trainings(recipe)
     seconds[title] = seconds.get(title, 0.0) + cost * (5 if cell.split == "cv5" else 1)
 
 

@@ -25,6 +25,7 @@ from benchx.images.geometry import prepare
 from benchx.images.spec import InputSpec
 from benchx.images.store import PixelStore
 from benchx.progress import Advance
+from benchx.writing import reserve
 
 if TYPE_CHECKING:
     from benchx.methods.encoders.base import Encoder
@@ -151,7 +152,7 @@ def _fill(
         if matrix is None:
             shape = (total, flat.shape[1])
             matrix = np.lib.format.open_memmap(partial, mode="w+", dtype=values.dtype, shape=shape)
-            _reserve(partial)
+            reserve(partial)
             (folder / "shapes.json").write_text(json.dumps([list(tensor.shape[1:]) for tensor in tensors]))
         matrix[rows] = values
         if number % CHECKPOINT_EVERY == 0:
@@ -173,14 +174,6 @@ def _prepared(
         return rows, prepare(pixels.images(rows), spec)
 
     return prefetch(make, batches, workers=1)
-
-
-def _reserve(path: Path) -> None:
-    """Claim the file's blocks now: a full disk must be an error here, not a crash while writing to the map."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _write_json(path: Path, value: dict[str, int]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchx.datasets import DATASETS
 from benchx.datasets.sharing import seen_of
+from benchx.errors import UsageError, unknown_name
 from benchx.planning import plan
 from benchx.suites import read_suite, suite_names
 
@@ -37,8 +38,9 @@ def suites() -> Rows:
 
 
 def methods() -> Rows:
-    """Return the methods with encoder, input, licence and the datasets their pretraining saw."""
+    """Return the methods with encoder, input, some tags, licence and the datasets their pretraining saw."""
     from benchx.methods.cards.reading import card_names, read_card
+    from benchx.methods.cards.tags import tag_values
 
     rows = []
     for card in map(read_card, card_names()):
@@ -49,6 +51,7 @@ def methods() -> Rows:
                 "encoder": card.encoder.name if card.encoder else None,
                 "text": "yes" if card.text else "no",
                 "input": _input(card),
+                **{axis: list(tag_values(card.tags, axis)) for axis in ("signal", "modality", "release")},
                 "licence": card.licence,
                 "saw": sorted({seen.dataset for seen in card.exposure}),
             }
@@ -59,6 +62,7 @@ def methods() -> Rows:
 def methods_in_full() -> Rows:
     """Return the methods with everything that is known of them, and whether their weights are here."""
     from benchx.methods.cards.reading import card_names, read_card
+    from benchx.methods.cards.tags import AXES, tag_values
 
     rows = []
     for card in map(read_card, card_names()):
@@ -69,7 +73,9 @@ def methods_in_full() -> Rows:
                 "encoder": card.encoder.name if card.encoder else None,
                 "text tower": card.text.name if card.text else None,
                 "scorer": card.scorer.name if card.scorer else None,
+                "fusion": card.fusion.name if card.fusion else None,
                 "input": _input(card),
+                **{axis: list(tag_values(card.tags, axis)) for axis in AXES},
                 "certificate": _certificate(card),
                 "licence": card.licence,
                 "paper": card.paper,
@@ -83,6 +89,33 @@ def methods_in_full() -> Rows:
             }
         )
     return rows
+
+
+def tagged(rows: Rows, asked: Sequence[str]) -> Rows:
+    """Return the rows of methods that have all tags asked for.
+
+    Args:
+        rows: of `methods` or `methods_in_full`.
+        asked: `AXIS=VALUE`, see `benchx.methods.cards.tags.AXES`.
+
+    Raises:
+        UsageError: a text has no `=`, or names an axis or a value that is not known.
+    """
+    from benchx.methods.cards.reading import read_card
+    from benchx.methods.cards.tags import AXES, tag_values
+
+    wanted = []
+    for text in asked:
+        axis, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"--tag {text} is not AXIS=VALUE", f"the axes are {', '.join(AXES)}", "mend it")
+        if axis not in AXES:
+            raise unknown_name("axis of tags", axis, AXES)
+        if value not in AXES[axis]:
+            raise unknown_name(f"{axis} of a method", value, AXES[axis])
+        wanted.append((axis, value))
+    tags = {row["method"]: read_card(row["method"]).tags for row in rows}
+    return [row for row in rows if all(value in tag_values(tags[row["method"]], axis) for axis, value in wanted)]
 
 
 def _input(card: Card) -> str | None:

@@ -50,3 +50,15 @@ def is_partial(found: Path, path: Path) -> bool:
 def partial_path(path: Path) -> Path:
     """Return where a file is written before it takes its place."""
     return path.with_name(f".{path.name}.partial")
+
+
+def reserve(path: Path) -> None:
+    """Claim the blocks of a file that is to be mapped: a full disk must be an error now, not a crash while writing.
+
+    Raises:
+        OSError: the disk is full.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)

@@ -18,7 +18,7 @@ def test_shipped_suites_are_valid_and_named_as_their_file(name):
 
 def test_phantom_is_chestxray_made_small():
     big, small = read_suite("chestxray"), read_suite("phantom")
-    assert set(small.datasets) < set(big.datasets)
+    assert set(small.datasets) - {"vqa-rad"} < set(big.datasets)
     assert {task for plan in small.datasets.values() for task in plan.tasks} == set(KINDS)
     assert small.fractions == big.fractions
     assert small.protocols["frozen"].strengths == big.protocols["frozen"].strengths

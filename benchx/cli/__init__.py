@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchx import __version__
-from benchx.cli import boards, comparing, data, methods, pairing, publishing, reports, scoring
+from benchx.cli import boards, comparing, data, head_to_head, methods, pairing, publishing, reports, scoring
 from benchx.cli.options import (
     DataRoot,
     Json,
@@ -36,6 +36,7 @@ score_app.command()(scoring.fetch)
 app.command()(boards.leaderboard)
 app.command()(reports.report)
 app.command()(pairing.pair)
+app.command()(head_to_head.head_to_head)
 app.command()(comparing.compare)
 publishing.register(app)
 
@@ -164,20 +165,28 @@ def run(
 def list_names(
     what: Annotated[str, typer.Argument(metavar="suites|methods|datasets|exposure")],
     long: Annotated[bool, typer.Option("--long", help="Datasets and methods: all that is known of each.")] = False,
+    tag: Annotated[
+        list[str], typer.Option(metavar="AXIS=VALUE", help="Methods with this tag; of several all must hold.")
+    ] = [],
     json: Json = False,
 ) -> None:
     """List what benchx knows; exposure is which method's pretraining saw which dataset."""
     from benchx.errors import unknown_name
-    from benchx.listing import IN_FULL, LISTINGS
+    from benchx.listing import IN_FULL, LISTINGS, tagged
 
     if what not in LISTINGS:
         raise unknown_name("list", what, LISTINGS)
     if long and what not in IN_FULL:
         raise UsageError(f"list {what} has no --long", f"{' and '.join(IN_FULL)} have more to tell", "leave it out")
+    if tag and what != "methods":
+        raise UsageError(f"list {what} has no --tag", "only methods have tags", "leave it out")
+    rows = (IN_FULL if long else LISTINGS)[what]()
+    if tag:
+        rows = tagged(rows, tag)
     if long:
-        print_blocks(out, IN_FULL[what](), as_json=json)
+        print_blocks(out, rows, as_json=json)
     else:
-        print_rows(out, LISTINGS[what](), as_json=json)
+        print_rows(out, rows, as_json=json, empty="no method has all these tags")
 
 
 @app.command()

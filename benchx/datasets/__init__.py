@@ -10,35 +10,44 @@ from benchx.datasets.readers import (
     covid_chestxray,
     covidx,
     iu_xray,
+    medvqa_2019,
     mimic_cxr,
     montgomery,
     nih,
     object_cxr,
+    path_vqa,
     rsna,
     shenzhen,
     siim,
+    slake,
     tbx11k,
     vindr,
+    vqa_rad,
 )
 from benchx.datasets.samples import Dataset
 from benchx.errors import DataMissing, unknown_name
 
 DATASETS: dict[str, Dataset] = {
-    module.DATASET.name: module.DATASET
-    for module in (
-        nih,
-        rsna,
-        siim,
-        vindr,
-        covidx,
-        object_cxr,
-        tbx11k,
-        iu_xray,
-        mimic_cxr,
-        chexpert,
-        covid_chestxray,
-        montgomery,
-        shenzhen,
+    dataset.name: dataset
+    for dataset in (
+        nih.DATASET,
+        rsna.DATASET,
+        siim.DATASET,
+        vindr.DATASET,
+        covidx.DATASET,
+        object_cxr.DATASET,
+        tbx11k.DATASET,
+        iu_xray.DATASET,
+        mimic_cxr.DATASET,
+        chexpert.DATASET,
+        covid_chestxray.DATASET,
+        montgomery.DATASET,
+        shenzhen.DATASET,
+        vqa_rad.DATASET,
+        vqa_rad.CHEST_DATASET,
+        slake.DATASET,
+        medvqa_2019.DATASET,
+        path_vqa.DATASET,
     )
 }
 

@@ -11,7 +11,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ from benchx.methods.certificates import Certificate, card_digest
 from benchx.methods.encoders.base import Encoder, Features
 from benchx.methods.keyed_init import keyed_tensor, seeded_images
 from benchx.methods.loading import load
+from benchx.methods.scorers.conceptclip import ConceptCLIP, concept
+from benchx.methods.scorers.queries import QueryScorer
 from benchx.methods.text.base import TextFeatures
+from benchx.methods.text.entities import placed
 from benchx.resources import resource_dir
 
 TOLERANCE = 1e-5
@@ -92,12 +95,20 @@ def certify(name: str) -> Certificate:
 
 
 def _keyed_file(facts: dict[str, Any], folder: Path) -> Path:
-    tree: dict[str, Any] = {name: keyed_tensor(name, shape) for name, shape in facts["tensors"].items()}
+    tree = _keyed(facts["tensors"])
+    tree.update({name: torch.tensor(rows) for name, rows in facts.get("integers", {}).items()})
     for key in reversed(facts["container"]):
         tree = {key: tree}
     path = folder / "official.pth"
     torch.save(tree, path)
     return path
+
+
+def _keyed(shapes: dict[str, Any]) -> dict[str, Any]:
+    """Return the tensors of a state dict, or of several by their containers, as KAD's file has them."""
+    return {
+        name: _keyed(shape) if isinstance(shape, dict) else keyed_tensor(name, shape) for name, shape in shapes.items()
+    }
 
 
 @dataclass
@@ -116,7 +127,9 @@ class _Inputs:
         given = (self.facts["text"][name] for name in ("ids", "mask", "continued"))
         ids, mask, continued = (None if rows is None else torch.tensor(rows) for rows in given)
         assert ids is not None
-        return self.encoder.read_tokens(ids, mask, None if continued is None else continued.bool())
+        found = self.encoder.read_tokens(ids, mask, None if continued is None else continued.bool())
+        spans = self.facts["text"].get("entities")
+        return found if spans is None or mask is None else replace(found, entities=placed(spans, mask))
 
     @property
     def queries(self) -> torch.Tensor:
@@ -132,6 +145,33 @@ class _Inputs:
     def words(self) -> torch.Tensor:
         assert self.text.words is not None
         return self.text.words[0]
+
+    @cached_property
+    def fused(self) -> torch.Tensor:
+        return self.encoder.fuse(self.features, self.text)
+
+    @property
+    def answers(self) -> torch.Tensor:
+        assert self.encoder.fusion is not None
+        return self.encoder.fusion.answer(self.fused)
+
+    @property
+    def matching(self) -> torch.Tensor:
+        assert self.encoder.fusion is not None
+        return self.encoder.fusion.match(self.fused)
+
+    @property
+    def local_similarity(self) -> torch.Tensor:
+        scorer = self.encoder.scorer
+        assert isinstance(scorer, ConceptCLIP)
+        concepts = [concept(self.text, [row], [places]) for row, places in enumerate(self.facts["text"]["places"])]
+        return scorer.local(self.encoder, self.features, torch.stack([one for one in concepts if one is not None]))
+
+    @property
+    def attention(self) -> torch.Tensor:
+        assert isinstance(self.encoder.scorer, QueryScorer)
+        text = TextFeatures(self.queries, self.queries) if self.facts["queries"] else self.text
+        return self.encoder.scorer.attention(self.encoder, self.features, text)
 
     def map_mean(self, stride: int) -> torch.Tensor:
         return self.features.maps[self.features.strides.index(stride)][0].mean((1, 2))
@@ -151,9 +191,15 @@ _FIGURES: dict[str, Callable[[_Inputs], torch.Tensor]] = {
     "text_embedding": lambda of: of.text.embedding[0],
     "text_words_mean": lambda of: of.words.mean(0),
     "similarity": lambda of: of.encoder.similarity(of.features, of.text)[0],
+    "local_similarity": lambda of: of.local_similarity[0],
+    "fused": lambda of: of.fused[0],
+    "matching": lambda of: of.matching,
+    "answers": lambda of: of.answers[0],
+    "attention": lambda of: of.attention[0, 0].flatten(),
     "query_similarity": lambda of: of.encoder.similarity(of.features, of.queries)[0],
 }
-"""What can be compared, of the first image and the first text; the facts choose."""
+"""What can be compared, of the first image and the first text (`matching`: of every image with its text); the facts
+choose."""
 
 
 def _difference(found: torch.Tensor, kept: dict[str, Any]) -> float:

@@ -32,7 +32,7 @@ ADDITIVE = (
 
 def keyed_tensor(name: str, shape: Sequence[int]) -> torch.Tensor:
     """Return the tensor of a name: indices for integer buffers, else scaled normal draws seeded by crc32(name)."""
-    if name.endswith("num_batches_tracked"):
+    if name.endswith(("num_batches_tracked", "edge_index")):
         return torch.zeros(tuple(shape), dtype=torch.int64)
     if name.endswith("position_ids"):
         return torch.arange(shape[-1]).expand(tuple(shape)).clone()

@@ -107,6 +107,22 @@ def presence_probability(positive: np.ndarray, negative: np.ndarray, scale: floa
     return expit(scale * (np.asarray(positive, np.float64) - np.asarray(negative, np.float64)))
 
 
+def whole_and_local_probability(whole: np.ndarray, local: np.ndarray) -> np.ndarray:
+    """Return the mean of two softmaxes over the last axis: of whole images and of their places.
+
+    ConceptCLIP's rule (Nie et al. 2025; `zero_shot.py` of its code).
+
+    Args:
+        whole, local: logits [..., K].
+
+    Returns:
+        float64 [..., K], in [0, 1], sum 1.
+    """
+    from scipy.special import softmax
+
+    return (softmax(np.asarray(whole, np.float64), axis=-1) + softmax(np.asarray(local, np.float64), axis=-1)) / 2
+
+
 def spread(scores: np.ndarray) -> Spread:
     """Return mean and standard deviation of scores [N, C].
 

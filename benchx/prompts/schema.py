@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from benchx.prompts.queries import NAMES
 from benchx.strict import Strict
@@ -12,9 +12,16 @@ from benchx.strict import Strict
 PLACE = "{}"
 """Where a template takes the name of a class."""
 
+
+def _with_place(template: str) -> str:
+    if PLACE not in template:
+        raise ValueError(f"the template '{template}' has no {PLACE} where the name of a class goes")
+    return template
+
+
 Text = Annotated[str, Field(pattern=r"\S")]
 Texts = Annotated[tuple[Text, ...], Field(min_length=1)]
-Template = Annotated[str, Field(pattern=r"\{\}")]
+Template = Annotated[str, AfterValidator(_with_place)]
 Templates = Annotated[tuple[Template, ...], Field(min_length=1)]
 
 
@@ -70,6 +77,32 @@ class ClassPrompts(Strict):
         return self
 
 
+class ByModality(Strict):
+    """Texts of presence alone from the templates of one modality, of a set that has those of several.
+
+    As the prompts of UniMed-CLIP (Khattak et al. 2412.10372; `clipeval/constants.py` of its code).
+
+    Attributes:
+        modality: whose templates are used.
+        templates: of each modality, one or more.
+        classes: prompts of single classes, written out.
+        first: how many prompts of each class are used, from the first on (UniMed-CLIP on RSNA 1); null = all.
+    """
+
+    kind: Literal["by-modality"]
+    modality: str
+    templates: dict[str, Templates]
+    classes: dict[str, Texts] = Field(default_factory=dict)
+    first: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _has_modality(self) -> Self:
+        if self.modality not in self.templates:
+            others = ", ".join(self.templates) or "none"
+            raise ValueError(f"the modality '{self.modality}' has no templates; those that have: {others}")
+        return self
+
+
 class GloriaChexpert(Strict):
     """GLoRIA's generator for five classes of CheXpert, see `benchx.prompts.gloria_chexpert`.
 
@@ -84,10 +117,10 @@ class GloriaChexpert(Strict):
 
 
 class Queries(Strict):
-    """The 75 observations that MedKLIP is asked about, see `benchx.prompts.queries`.
+    """The 75 observations that MedKLIP and MeDSLIP are asked about, and KAD's names, see `benchx.prompts.queries`.
 
     Attributes:
-        names: the observation that stands for a class, where `benchx.prompts.queries` does not know it.
+        names: the observation that stands for a class, where `benchx.prompts.queries` does not know it; not for KAD.
     """
 
     kind: Literal["queries"]
@@ -101,5 +134,16 @@ class Queries(Strict):
         return names
 
 
-AnyPromptSet = Pairs | ClassPrompts | GloriaChexpert | Queries
+class Descriptions(Strict):
+    """One sentence on each class. Methods that query an image with texts are asked all of them together.
+
+    Attributes:
+        classes: the sentence of each class; also of classes that a dataset lacks, which are asked but not scored.
+    """
+
+    kind: Literal["descriptions"]
+    classes: Annotated[dict[str, Text], Field(min_length=1)]
+
+
+AnyPromptSet = Pairs | ClassPrompts | ByModality | GloriaChexpert | Queries | Descriptions
 PromptSet = Annotated[AnyPromptSet, Field(discriminator="kind")]

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from benchx.errors import UsageError
 from benchx.prompts.gloria_chexpert import drawn_prompts
 from benchx.prompts.queries import query_of
-from benchx.prompts.schema import PLACE, AnyPromptSet, ClassPrompts, GloriaChexpert, Pairs, Queries
+from benchx.prompts.schema import (
+    PLACE,
+    AnyPromptSet,
+    ByModality,
+    ClassPrompts,
+    Descriptions,
+    GloriaChexpert,
+    Pairs,
+    Queries,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ def prompts_for(prompt_set: AnyPromptSet, classes: Sequence[str]) -> dict[str, P
     place of `benchx.prompts.queries.read_descriptions`.
 
     Args:
-        classes: of a dataset. In a template a class's name is written with blanks for its underscores.
+        classes: of a dataset. A template takes a class's name as it is `spoken`.
 
     Raises:
         UsageError: the set lacks a class.
@@ -59,22 +68,32 @@ def _prompts(prompt_set: AnyPromptSet, name: str) -> Prompts | None:
         case ClassPrompts():
             texts = prompt_set.classes.get(name, _filled(prompt_set.templates, name))
             return Prompts(texts) if texts else None
+        case ByModality():
+            texts = prompt_set.classes.get(name, _filled(prompt_set.templates[prompt_set.modality], name))
+            return Prompts(texts[: prompt_set.first])
         case GloriaChexpert():
             drawn = drawn_prompts(prompt_set.per_class, prompt_set.seed)
             return Prompts(drawn[name]) if name in drawn else None
         case Queries():
             query = query_of(name, prompt_set.names)
             return None if query is None else Prompts((query,))
+        case Descriptions():
+            return Prompts((prompt_set.classes[name],)) if name in prompt_set.classes else None
+
+
+def spoken(name: str) -> str:
+    """Return the name of a class as it stands in a text, with blanks for its underscores."""
+    return name.replace("_", " ")
 
 
 def _filled(templates: Sequence[str], name: str) -> tuple[str, ...]:
-    return tuple(template.replace(PLACE, name.replace("_", " ")) for template in templates)
+    return tuple(template.replace(PLACE, spoken(name)) for template in templates)
 
 
 def _offered(prompt_set: AnyPromptSet) -> str:
     match prompt_set:
         case Queries():
-            return f"{len(prompt_set.names)} classes by name and for those called as one of MedKLIP's 75 observations"
+            return f"{len(prompt_set.names)} classes by name and for those called as one of the 75 observations"
         case GloriaChexpert():
             return ", ".join(drawn_prompts(1, 0))
         case _:

@@ -11,10 +11,11 @@ from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold
 from benchx.planning import Cell
 from benchx.tasks.report_generation.cases import read_cases
+from benchx.tasks.report_texts import text_of
 from benchx.tasks.retrieval.pool import candidate_rows, gather
 
 NO_FOLD = -1
-LABELLED = ("classification", "zero_shot")
+LABELLED = ("classification", "few_shot", "zero_shot")
 """Tasks whose truth is the labels of an image."""
 
 
@@ -33,21 +34,28 @@ def expected_cases(cell: Cell, samples: Samples, folds: Sequence[Fold]) -> pd.Da
 
     Returns:
         Columns `sample`, `cluster`, `fold` in whose test part the case is, `NO_FOLD` where in none, and `row`, its
-        image's row number in the samples, -1 for a report or a study.
+        image's row number in the samples, -1 for a report, a study or a question.
 
     Raises:
         NotApplicable: nothing can be retrieved in these files.
     """
+    protocol = cell.settings["protocol"]
     if cell.task == "report_generation":
         return _studies(cell, samples, folds)
     if cell.task == "retrieval":
         return _images_and_reports(cell, samples, folds)
+    if cell.task == "vqa":
+        samples = samples.cases
     names = samples.table["sample"].astype(str).to_numpy()
     tested = np.full(len(names), NO_FOLD)
     for number, fold in enumerate(folds):
         tested[fold.test] = number
     if cell.task == "segmentation":
         tested[[name not in samples.regions for name in names]] = NO_FOLD
+    if protocol["kind"] == "paired":
+        tested[[not text_of(samples.reports.get(name), protocol["text"]) for name in names]] = NO_FOLD
+    if cell.task == "vqa":
+        return _frame(names, samples.clusters, tested, np.full(len(names), -1))
     return _frame(names, samples.clusters, tested, np.arange(len(names)))
 
 

@@ -12,14 +12,16 @@ from benchx.annotators.rewards import LEVELS
 from benchx.metrics.reports.bleu import BLEU_COLUMNS
 from benchx.metrics.reports.meteor import METEOR_COLUMNS
 from benchx.planning import Cell
+from benchx.tasks.few_shot.scores import SHOTS
 from benchx.tasks.kinds import FOREGROUND
 from benchx.tasks.retrieval.scores import MATCHES, PAIRS, WAYS
 from benchx.tasks.segmentation.scores import COUNTS, DISTANCES, LESIONS
+from benchx.tasks.vqa.scores import FLAGS
 from benchx.tasks.zero_shot.scores import HEAT
 
 Kind = Literal["name", "names", "fold", "number", "label", "value", "count", "code"]
 """What a column holds: an id; ids of other cases, joined by `|`; the fold (int8); a finite number (float32); 0, 1 or
-NaN (float32); a number or NaN (float32); a whole number (int64); the number of an answer (int8)."""
+NaN (float32); a number or NaN (float32); a whole number (int64); the number of an answer, or 0 or 1 (int8)."""
 
 CASE: Mapping[str, Kind] = {"sample": "name", "cluster": "name", "fold": "fold"}
 """What every table has."""
@@ -38,12 +40,14 @@ class Columns:
         truth: those that tell what is true of a case. They stay at home where data is not open.
         attested: scores that follow from such columns alone, and that nobody can compute without them: not even who
             has the labels.
+        unread: scores that follow from the columns of subgroups, which nobody reads.
     """
 
     needed: Mapping[str, Kind]
     optional: tuple[Mapping[str, Kind], ...] = ()
     truth: frozenset[str] = field(default_factory=frozenset)
     attested: frozenset[str] = field(default_factory=frozenset)
+    unread: frozenset[str] = field(default_factory=frozenset)
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -56,7 +60,7 @@ class Columns:
             {name: kind for name, kind in part.items() if name not in self.truth}
             for part in (self.needed, *self.optional)
         )
-        return Columns(needed, tuple(part for part in optional if part))
+        return Columns(needed, tuple(part for part in optional if part), unread=self.unread)
 
 
 def columns_of(cell: Cell) -> Columns:
@@ -68,12 +72,27 @@ def classes_of(cell: Cell) -> tuple[str, ...]:
     """Return the classes that a cell's columns, scores and details are named by."""
     if cell.task == "segmentation" and cell.settings["protocol"]["output"] == "softmax":
         return (FOREGROUND,)
-    return tuple(cell.settings["classes"]) if cell.task in ("classification", "segmentation", "zero_shot") else ()
+    named = ("classification", "few_shot", "segmentation", "zero_shot")
+    return tuple(cell.settings["classes"]) if cell.task in named else ()
 
 
 def _classification(classes: Sequence[str]) -> Columns:
     labels = _all(classes, {"label": "label"})
     return Columns({**CASE, **_all(classes, {"score": "number"}), **labels}, truth=frozenset(labels))
+
+
+def _few_shot(classes: Sequence[str]) -> Columns:
+    """Placements tell the truth too: only those of negatives are below 0."""
+    labels = _all(classes, {"label": "label"})
+    optional = tuple(_all(classes, {f"placement:{shots}": "value"}) for shots in SHOTS)
+    scores = {f"{mean}auroc_at_{shots}" for mean in ("", "macro_") for shots in SHOTS}
+    truth = frozenset(labels).union(*optional)
+    return Columns({**CASE, **labels}, optional, truth, frozenset({*scores, "excluded_classes"}))
+
+
+def _vqa(classes: Sequence[str]) -> Columns:
+    """Flags tell no answer, though that of a question that the most frequent one answers can be guessed."""
+    return Columns({**CASE, **dict.fromkeys(FLAGS, "code")}, unread=frozenset({"per_kind"}))
 
 
 def _segmentation(classes: Sequence[str]) -> Columns:
@@ -108,10 +127,14 @@ def _report_generation(classes: Sequence[str]) -> Columns:
 
 
 def _zero_shot(classes: Sequence[str]) -> Columns:
-    """Heat maps are compared where there is an outline, so that these columns tell where there is one."""
+    """Heat maps are compared where there is an outline, so that these columns tell where there is one.
+
+    Tables of earlier versions lack some of these columns.
+    """
     plain = _classification(classes)
-    heat: dict[str, Kind] = dict.fromkeys(HEAT.values(), "value")
-    optional = tuple(_all([name], heat) for name in classes)
+    later = ("pointing_cell", "heat_ap", "heat_dice", "heat_dice_chosen")
+    groups = [[name for name in HEAT.values() if (name in later) == since] for since in (False, True)]
+    optional = tuple(_all([name], dict.fromkeys(group, "value")) for name in classes for group in groups)
     return Columns(
         {**plain.needed, **_all(classes, {"call": "label"})},
         optional,
@@ -122,9 +145,11 @@ def _zero_shot(classes: Sequence[str]) -> Columns:
 
 COLUMNS: Mapping[str, Callable[[Sequence[str]], Columns]] = {
     "classification": _classification,
+    "few_shot": _few_shot,
     "segmentation": _segmentation,
     "retrieval": _retrieval,
     "report_generation": _report_generation,
+    "vqa": _vqa,
     "zero_shot": _zero_shot,
 }
 """From the classes of `classes_of` to a task's columns; see the `scores` of each task for what they mean."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchx.datasets.samples import Samples
+from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.planning import Cell, is_meant
+from benchx.protocols import other_methods, read_protocol
 from benchx.publishing.manifest import MANIFEST
 from benchx.publishing.opening import Opened
 from benchx.publishing.truth import Truth
 from benchx.publishing.verdict import Finding, Severity, counted
 from benchx.tasks.classification import problem as classification
-from benchx.tasks.kinds import READS_TEXT
+from benchx.tasks.few_shot import problem as few_shot
+
+_POSED: Mapping[str, Callable[[Cell, Samples, Sequence[Fold]], object]] = {
+    "classification": classification.pose,
+    "few_shot": few_shot.pose,
+}
+"""What poses a task anew on one's own files, and raises where it does not apply to them."""
 
 
 def missing_cells(opened: Opened) -> list[Finding]:
@@ -42,15 +51,16 @@ def inapplicable(
 
     One's own files decide: the cell is posed anew on them. Without them, a cell of the same dataset, task and protocol
     that is done with the same labels, or with fewer, speaks against it: label fractions are nested. A method that
-    reads no text by any of its cards cannot retrieve, nor be asked for classes. Of tasks other than classification
-    one's own files cannot tell.
+    reads no text by any of its cards cannot retrieve, nor be asked for classes, nor answer questions unless another
+    method reads them. Of tasks other than `_POSED` one's own files cannot tell.
 
     Args:
         done: the cells of the bundle that have scores.
         truth: one's own copy of the dataset.
         cards: of the method, of all records of the bundle.
     """
-    if cell.task in READS_TEXT and all(card.get("text") is None for card in cards):
+    helped = other_methods(read_protocol(cell.settings["protocol"]))
+    if cell.reads_text and not helped and all(card.get("text") is None for card in cards):
         return "note", "the method reads no text, by its card"
     posed = _posed(cell, truth)
     if posed == "":
@@ -62,19 +72,19 @@ def inapplicable(
         against = max(same, key=lambda one: one.fraction)
         return "error", f"said not to be applicable, though there is a result of {against.label}; see --data-root"
     how = "your own copy of the data can tell, see --data-root"
-    if cell.task != "classification":
+    if cell.task not in _POSED:
         how = "running it can tell"
     return "warning", f"said not to be applicable: only {how}"
 
 
 def _posed(cell: Cell, truth: Truth | None) -> str | None:
     """Return why a cell does not apply to one's own files, "" where it does, None where they cannot tell."""
-    if truth is None or not truth.folds or cell.task != "classification":
+    if truth is None or not truth.folds or cell.task not in _POSED or cell.settings["protocol"]["kind"] == "paired":
         return None
     if not set(cell.settings["classes"]) <= set(truth.samples.classes):
         return None
     try:
-        classification.pose(cell, truth.samples, truth.folds)
+        _POSED[cell.task](cell, truth.samples, truth.folds)
     except NotApplicable as why:
         return why.what
     return ""

@@ -31,6 +31,7 @@ class _Fold(BaseModel):
 
     Attributes:
         studies: of report generation, whose cases they are.
+        questions: of question answering, whose cases they are.
         thresholds: of classification, see `benchx.tasks.operating_points`.
         f1_thresholds: of zero-shot classification, by which its calls are made.
     """
@@ -42,6 +43,7 @@ class _Fold(BaseModel):
     units: _Parts
     untrained_classes: list[str]
     studies: _Parts | None = None
+    questions: _Parts | None = None
     thresholds: dict[str, dict[str, FiniteFloat | None]] = Field(default_factory=dict)
     f1_thresholds: dict[str, FiniteFloat | None] = Field(default_factory=dict)
 
@@ -71,9 +73,12 @@ def details_problems(details: Mapping[str, Any], table: pd.DataFrame, cell: Cell
     images = table[~table["sample"].str.startswith(REPORT)] if cell.task == "retrieval" else table
     for one in read:
         cases = images[images["fold"] == one.fold]
-        counts, what = (one.studies, "studies") if cell.task == "report_generation" else (one.images, "images")
+        counts, what = {
+            "report_generation": (one.studies, "studies"),
+            "vqa": (one.questions, "questions"),
+        }.get(cell.task, (one.images, "images"))
         if counts is None:
-            found.append(f"details of fold {one.fold} do not count its studies")
+            found.append(f"details of fold {one.fold} do not count its {what}")
         elif counts.test != len(cases):
             found.append(
                 f"details count {shown(counts.test)} test {what} in fold {one.fold}, the predictions {len(cases)}"

@@ -1,4 +1,4 @@
-"""Find predictions that were copied from another method: scores of classes and ranks of retrieval, not reports.
+"""Find predictions that were copied from another method: scores and placements of classes and ranks of retrieval.
 
 Two tables are called the same when in every class they rank the test cases alike, or when one is a positive multiple
 of the other plus a constant. A copy under added noise is not found, and nothing of this kind could find it surely.
@@ -15,8 +15,8 @@ import pandas as pd
 MIN_DISTINCT = 10
 """Different scores that some class must have: below that, two methods may well agree by chance."""
 
-_TELLING = ("score:", "i2t_rank", "t2i_rank")
-"""How columns begin that two methods do not share; of reports there is none, since decoders may well write the same."""
+_TELLING = ("score:", "placement:", "i2t_rank", "t2i_rank")
+"""How columns begin that two methods do not share; of reports and answers there is none, since these may well agree."""
 
 TOLERANCE = 1e-4
 """Between standardised scores, so that rounding to float32 hides no copy."""
@@ -59,7 +59,7 @@ class Scores:
 
 
 def scores_of(table: pd.DataFrame, *, pseudonymous: bool) -> Scores:
-    """Take the scores out of a prediction table; ranks that are NaN, of the other way, count as 0."""
+    """Take the scores out of a prediction table; those that are NaN, such as ranks of the other way, count as 0."""
     classes = tuple(sorted(str(name) for name in table.columns if str(name).startswith(_TELLING)))
     samples = table["sample"].to_numpy(object)
     order = np.argsort(samples, kind="stable")

@@ -21,11 +21,15 @@ from benchx.publishing.publishable import publishable_predictions
 from benchx.publishing.selection import Selection
 from benchx.results.record import Record
 from benchx.results.store import Store
+from benchx.tasks.few_shot.scores import SHOTS
 from benchx.tasks.kinds import KINDS
+from benchx.words import plural
 
 TASKS = {
     "classification": ("image-classification", "Multi-label image classification"),
+    "few_shot": ("image-classification", "Few-shot image classification"),
     "zero_shot": ("zero-shot-image-classification", "Zero-shot image classification"),
+    "vqa": ("visual-question-answering", "Visual question answering"),
     "segmentation": ("image-segmentation", "Image segmentation"),
     "report_generation": ("image-to-text", "Report generation"),
     "retrieval": ("other", "Retrieval of reports by images and of images by reports"),
@@ -39,6 +43,18 @@ _RANKING = {
 _WAYS = {"i2t": "image to report", "t2i": "report to image"}
 METRICS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "classification": {**_RANKING, "f1": ("f1", "F1 at a logit of 0, mean over classes")},
+    "few_shot": {
+        f"macro_auroc_at_{shots}": (
+            "roc_auc",
+            f"AUROC after {plural(shots, 'case')} with and as many without a class, mean over draws and classes",
+        )
+        for shots in SHOTS
+    },
+    "vqa": {
+        "accuracy": ("accuracy", "Accuracy, exact answers"),
+        "accuracy_open": ("accuracy", "Accuracy of open questions, exact answers"),
+        "accuracy_closed": ("accuracy", "Accuracy of closed questions, exact answers"),
+    },
     "zero_shot": {**_RANKING, "macro_f1": ("f1", "F1 at thresholds from validation, mean over classes")},
     "segmentation": {
         "dice": ("dice", "Dice of the foreground, mean over images and classes"),
@@ -112,10 +128,16 @@ def to_yaml(index: dict[str, Any]) -> str:
     return yaml.safe_dump(index, sort_keys=False, allow_unicode=True, width=120)
 
 
+def _labels(cell: Cell) -> str:
+    """Say how many labels a cell learnt from."""
+    if cell.task == "few_shot":
+        return "a few labels"
+    return f"{100 * cell.fraction:g} % of the labels" if KINDS[cell.task].trained else "no labels"
+
+
 def _result(pairs: Sequence[tuple[Cell, Record]], dataset: Dataset, planned: int, phantom: bool) -> dict[str, Any]:
     cell, record = pairs[0]
     task, task_name = TASKS[cell.task]
-    kind = KINDS[cell.task]
     seeds = [one.seed for one, _ in pairs]
     arguments = {
         "protocol": cell.protocol,
@@ -131,7 +153,7 @@ def _result(pairs: Sequence[tuple[Cell, Record]], dataset: Dataset, planned: int
         "dataset": {
             "type": dataset.name,
             "name": dataset.title + " (simulated images)" * phantom,
-            "config": f"{cell.protocol}, {f'{100 * cell.fraction:g} % of the' if kind.trained else 'no'} labels",
+            "config": f"{cell.protocol}, {_labels(cell)}",
             "split": "test",
             "args": {
                 "split": cell.split,

@@ -1,8 +1,8 @@
 """Pseudonyms for data that may not be passed on.
 
 Predictions on a dataset that is not open to everybody are published without its labels, its subgroup columns and its
-ids. A test case is named by the first 16 hexadecimal digits of sha256(salt, dataset, id), a study of
-sha256(salt, dataset, patient, id), because study numbers alone are short enough for all of them to be tried; its
+ids. A test case is named by the first 16 hexadecimal digits of sha256(salt, dataset, id), a study or a question of
+sha256(salt, dataset, patient, id), because such numbers alone are short enough for all of them to be tried; its
 cluster (patient) by the smallest name among the cluster's test cases, so that only the grouping of the cases is told.
 
 The salt stands in the manifest: whoever has the dataset can name its cases in the same way and join the labels, and
@@ -63,15 +63,15 @@ def cluster_names(names: Sequence[str], clusters: Sequence[str]) -> np.ndarray:
 
 
 def case_names(cell: Cell, salt: str, samples: Sequence[str], clusters: Sequence[str]) -> list[str]:
-    """Return the pseudonyms of a cell's cases: images, studies of report generation, or reports of retrieval."""
+    """Return the pseudonyms of a cell's cases: images, studies, reports of retrieval, or questions."""
 
-    def of_study(sample: str) -> bool:
-        return cell.task == "report_generation" or (cell.task == "retrieval" and sample.startswith(REPORT))
+    def numbered(sample: str) -> bool:
+        return cell.task in ("report_generation", "vqa") or (cell.task == "retrieval" and sample.startswith(REPORT))
 
-    keys = [f"{cluster}\0{name}" if of_study(name) else name for name, cluster in zip(samples, clusters, strict=True)]
+    keys = [f"{cluster}\0{name}" if numbered(name) else name for name, cluster in zip(samples, clusters, strict=True)]
     names = pseudonyms(salt, cell.dataset, keys)
     start = REPORT if cell.task == "retrieval" else ""
-    return [start * of_study(sample) + name for sample, name in zip(samples, names, strict=True)]
+    return [start * numbered(sample) + name for sample, name in zip(samples, names, strict=True)]
 
 
 def hide(table: pd.DataFrame, cell: Cell, salt: str) -> pd.DataFrame:

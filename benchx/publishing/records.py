@@ -14,9 +14,13 @@ from benchx.digests import digest_json, digest_lines
 from benchx.errors import BenchxError
 from benchx.methods.cards.schema import Card
 from benchx.planning import Cell, method_digest
+from benchx.protocols import other_methods, read_protocol
 from benchx.publishing.verdict import shown
 from benchx.results.record import Record
-from benchx.tasks.kinds import KINDS, READS_TEXT
+from benchx.tasks.few_shot.scores import SHOTS
+from benchx.tasks.kinds import KINDS
+from benchx.tasks.vqa.scores import MEASURES as ANSWERED
+from benchx.tasks.zero_shot.scores import HEAT
 
 CLOCK_TOLERANCE = timedelta(days=1)
 
@@ -47,7 +51,7 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
         return found
     try:
         card = Card.model_validate(record.card)
-        if (weights := _weights_read(cell.task, card, provenance.weights)) is None:
+        if (weights := _weights_read(cell, card, provenance.weights)) is None:
             return found
         numerics = card.numerics()
         expected = cell.key(card=numerics, weights=weights, dataset=provenance.images, split=provenance.split)
@@ -68,20 +72,22 @@ def identity_problems(record: Record, folder: str, cell: Cell | None, method: st
 
 
 def has_unknown_key(record: Record, cell: Cell) -> bool:
-    """Whether the key of a record cannot be computed, because its text side has weights of its own: no digest of
-    their file is in a record."""
+    """Whether the key of a record cannot be computed, because its text side has weights of its own, or another method
+    takes part: no digest of their files is in a record."""
     try:
-        return _weights_read(cell.task, Card.model_validate(record.card), "") is None
+        return _weights_read(cell, Card.model_validate(record.card), "") is None
     except ValueError:
         return False
 
 
-def _weights_read(task: str, card: Card, checkpoint: str) -> str | None:
+def _weights_read(cell: Cell, card: Card, checkpoint: str) -> str | None:
     """Return the digest of the weights that enter a key, None where it cannot be told.
 
     See `benchx.workspace.Workspace.weights_digest`: where text is read also of how the text side is built.
     """
-    if task not in READS_TEXT:
+    if other_methods(read_protocol(cell.settings["protocol"])):
+        return None
+    if not cell.reads_text:
         return checkpoint
     if card.text is not None and card.text.weights is not None:
         return None
@@ -142,7 +148,9 @@ def value_problems(record: Record, has_table: bool, now: datetime | None = None)
 
 _SHARES = frozenset(
     {"auroc", "auprc", "f1", "accuracy", "macro_auroc", "macro_auprc", "macro_f1", "macro_accuracy", "top_1"}
-    | {"pointing_game", "heat_iou", "heat_iou_chosen"}
+    | {name for name in HEAT if name != "heat_cnr"}
+    | {f"auroc_at_{shots}" for shots in SHOTS}
+    | set(ANSWERED)
     | {f"chexbert_{mean}_{count}" for mean in ("micro", "macro") for count in (5, 14)}
     | {primary for kind in KINDS.values() for primary in kind.primaries}
 )

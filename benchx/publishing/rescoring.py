@@ -15,6 +15,7 @@ from benchx.planning import Cell
 from benchx.publishing.columns import Kind, columns_of
 from benchx.publishing.tables import MAX_LISTED
 from benchx.publishing.verdict import counted, shown
+from benchx.tasks.few_shot.scores import SHOTS
 from benchx.tasks.scoring import FAULTS, SCORERS
 from benchx.tasks.zero_shot.scores import HEAT
 
@@ -91,7 +92,9 @@ def score_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell, *
         computed = SCORERS[cell.task](table)
     except ValueError as error:
         return Rescored([f"it cannot be scored: {error}"], [], ())
-    attested = columns_of(cell).attested if hidden else frozenset[str]()
+    columns = columns_of(cell)
+    attested = columns.unread | (columns.attested if hidden else frozenset[str]())
+    computed = {name: value for name, value in computed.items() if name not in columns.unread}
     lacking = sorted(set(computed) - set(scores))
     kept = {name: value for name, value in computed.items() if name in scores}
     found = _differences(scores, kept, "", attested)
@@ -101,8 +104,11 @@ def score_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell, *
     return Rescored(found, told, tuple(sorted((attested & set(scores)) - set(computed))))
 
 
+_SHOTS = {f"macro_auroc_at_{shots}": f"auroc_at_{shots}" for shots in SHOTS}
+
 _MEANS: Mapping[str, Mapping[str, str]] = {
     "classification": {"macro_auroc": "auroc", "macro_auprc": "auprc"},
+    "few_shot": _SHOTS,
     "zero_shot": {
         **{f"macro_{name}": name for name in ("auroc", "auprc", "f1", "accuracy")},
         **{name: name for name in HEAT},
@@ -124,16 +130,19 @@ def attested_problems(scores: Mapping[str, Any], table: pd.DataFrame, cell: Cell
         if scores["n"] != len(table):
             found.append(f"n is {shown(scores['n'])}, the table has {counted(len(table), 'row')}")
         for mean, metric in _MEANS[cell.task].items():
-            if metric in HEAT and mean not in scores:
+            optional = metric in HEAT or mean in _SHOTS
+            if optional and mean not in scores:
                 continue
-            some = [one for one in classes.values() if metric not in HEAT or metric in one]
+            some = [one for one in classes.values() if not optional or metric in one]
             known = [one[metric] for one in some if one[metric] is not None]
             if not _equal(scores[mean], sum(known) / len(known) if known else None, 1e-9):
                 found.append(f"{mean} is not the mean of the classes")
         for name, one in classes.items():
             if one["positives"] + one["negatives"] > len(table):
                 found.append(f"class '{name}' counts more cases than there are")
-            if (one["auroc"] is None) != (one["positives"] == 0 or one["negatives"] == 0):
+            lacking = one["positives"] == 0 or one["negatives"] == 0
+            unscored = [one.get(metric) is None for metric in _SHOTS.values()]
+            if (lacking and not all(unscored)) if cell.task == "few_shot" else (one["auroc"] is None) != lacking:
                 found.append(f"class '{name}' has a score without both values, or none with both")
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         return [f"its scores are not those of the task: {type(error).__name__} {error}"]

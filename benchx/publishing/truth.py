@@ -106,7 +106,8 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
     places = np.array([place_of.get(name, -1) for name in compared["sample"]], dtype=int)
     if (unknown := int((places < 0).sum())) > 0:
         return Comparison([f"not in your files: {unknown} of {counted(len(places), 'test case')}"], [], table)
-    found, left_out = _split(compared["fold"].to_numpy(), places, expected["fold"].to_numpy(), provenance, truth)
+    most = provenance.unreadable * _cases_of_an_image(cell, samples)
+    found, left_out = _split(compared["fold"].to_numpy(), places, expected["fold"].to_numpy(), most, provenance, truth)
     true = expected["cluster"].to_numpy()[places]
     if truth.salt is not None:
         true = cluster_names(compared["sample"].tolist(), true)
@@ -115,6 +116,10 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
     rows = expected["row"].to_numpy()[places]
     if cell.task == "segmentation":
         found += _outlines(compared, cell, rows, samples)
+    if cell.task == "vqa" and samples.questions is not None:
+        closed = samples.questions["closed"].to_numpy(np.int8)[places]
+        if (wrong := int((closed != compared["closed"].to_numpy()).sum())) > 0:
+            found.append(f"not closed or open as in your files: {counted(wrong, 'question')}")
     if cell.task not in LABELLED:
         return Comparison(found, left_out, table)
     labels = samples.class_labels(tuple(wanted))[rows]
@@ -125,6 +130,13 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
             found.append(f"the labels of '{name}' are not those of your files")
         labelled[column] = labels[:, index]
     return Comparison(found, left_out, labelled)
+
+
+def _cases_of_an_image(cell: Cell, samples: Samples) -> int:
+    """Return how many test cases one image can take with it: of questions those about it."""
+    if cell.task != "vqa" or samples.questions is None:
+        return 1
+    return int(samples.questions["sample"].value_counts().max())
 
 
 def _outlines(table: pd.DataFrame, cell: Cell, rows: np.ndarray, samples: Samples) -> list[str]:
@@ -142,9 +154,9 @@ def _outlines(table: pd.DataFrame, cell: Cell, rows: np.ndarray, samples: Sample
 
 
 def _split(
-    folds: np.ndarray, places: np.ndarray, expected: np.ndarray, provenance: Provenance, truth: Truth
+    folds: np.ndarray, places: np.ndarray, expected: np.ndarray, most: int, provenance: Provenance, truth: Truth
 ) -> tuple[list[str], list[str]]:
-    """Compare the folds of the predicted cases (by their places) with those of all cases."""
+    """Compare the folds of the predicted cases (by their places) with those of all cases, of which `most` may lack."""
     found = []
     if truth.folds and provenance.unreadable == 0 and provenance.split != truth.split:
         found.append("the sha256 of the split is not that of your files")
@@ -158,6 +170,6 @@ def _split(
         return found, []
     what = f"without a prediction: {lacking} of {counted(total, 'test case')}"
     said = f"{counted(provenance.unreadable, 'image')} said to be unreadable"
-    if provenance.unreadable > len(truth.samples.table) or lacking > provenance.unreadable:
+    if provenance.unreadable > len(truth.samples.table) or lacking > most:
         return [*found, f"{what}, with {said}"], []
     return found, [f"{what}; {said}"]

@@ -42,6 +42,8 @@ from benchx.workspace import Workspace
 TAKEN = {
     "segmentation": "pixels and lesions are taken as they were counted: no mask is in a bundle",
     "retrieval": "ranks are taken as they were found: no embedding is in a bundle",
+    "few_shot": "placements are taken as they were found: no score of a draw is in a bundle",
+    "vqa": "answers are taken as they were judged: none is in a bundle",
     "report_generation": "words are taken as they were counted: no text is compared again",
 }
 """What is not computed again of a task's test cases."""
@@ -116,7 +118,9 @@ def _cell(run: _Verification, key: str, record: Record) -> CellVerdict:
     identity = identity_problems(record, key, cell, opened.manifest.method, opened.manifest.data)
     run.say("error", "key", where, identity)
     if cell and has_unknown_key(record, cell):
-        run.say("note", "key", where, ["its key was not computed: no digest of its text weights is in the record"])
+        run.say(
+            "note", "key", where, ["its key was not computed: no digest of all weights that it reads is in the record"]
+        )
     run.say("error", "values", where, value_problems(record, key in opened.tables))
     state: CellState = "not-applicable"
     attested: tuple[str, ...] = ()
@@ -173,7 +177,7 @@ def _predictions(run: _Verification, key: str, record: Record, cell: Cell) -> tu
     if found.attested:
         what = f"not computed here, since what they need is not in the bundle: {', '.join(found.attested)}"
         run.say("note", "scores", where, [what])
-    return "re-scored", found.attested
+    return "attested" if cell.primary in found.attested else "re-scored", found.attested
 
 
 def _done(opened: Opened) -> list[Cell]:

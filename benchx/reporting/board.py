@@ -225,13 +225,19 @@ class Standing:
 
 @dataclass(frozen=True)
 class Method:
-    """What a board says of a method beside its scores."""
+    """What a board says of a method beside its scores.
+
+    Attributes:
+        signal, supervision: of `benchx.methods.cards.tags`, as the newest record's card has them; empty without tags.
+    """
 
     name: str
     title: str
     paper: str
     licence: str
     weights: str | None
+    signal: tuple[str, ...] = ()
+    supervision: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

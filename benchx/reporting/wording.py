@@ -26,6 +26,11 @@ FAMILIES: dict[Family, str] = {
 METRICS = {
     "macro_auroc": "the area under the receiver operating characteristic curve (AUROC), averaged over classes",
     "macro_auprc": "macro AUPRC",
+    **{
+        f"macro_auroc_at_{shots}": f"the AUROC at {plural(shots, 'shot')} per class and side, averaged over draws and "
+        "classes"
+        for shots in (1, 2, 4, 8, 16)
+    },
     "f1": "F1 at log-odds above 0, averaged over classes",
     "dice": "the Dice coefficient of the foreground, averaged over images",
     "dice_positive": "the Dice coefficient of the foreground, averaged over images that have one",
@@ -35,6 +40,9 @@ METRICS = {
     "cleaned_bleu_4": "BLEU-4 of the test set against cleaned references",
     "rouge_l": "ROUGE-L, averaged over studies",
     "radgraph_f1": "F1-RadGraph, averaged over studies",
+    "accuracy": "the share of questions answered exactly",
+    "accuracy_open": "the share of open questions answered exactly",
+    "accuracy_closed": "the share of closed questions answered exactly",
     **{
         f"{way}_recall_at_{depth}": f"recall at {depth} of {words} retrieval"
         for way, words in (("i2t", "image-to-report"), ("t2i", "report-to-image"))
@@ -48,7 +56,11 @@ METRICS = {
 }
 """What a metric is called in a sentence."""
 
-CASES = {"report_generation": ("test study", "test studies"), "retrieval": ("query", "queries")}
+CASES = {
+    "report_generation": ("test study", "test studies"),
+    "retrieval": ("query", "queries"),
+    "vqa": ("test question", "test questions"),
+}
 """What a test case is called, where it is not one image; singular and plural."""
 
 TRANSDUCTIVE = "scores are standardised over the test images, so each depends on the others"
@@ -127,6 +139,11 @@ def against_published(column: Column, row: Published) -> str:
     """Write by how much the score here exceeds a published one: `+0.012 (1.4 σ)`; empty where none is here."""
     against = column.against(row)
     return "" if against is None else f"{number(against[0], signed=True)} ({number(abs(against[1]), digits=1)} σ)"
+
+
+def drawn_words(column: Column) -> str:
+    """Say what the draws of a column differ in; few shots are drawn within each result."""
+    return "every method has one result, the mean over its draws" if column.task == "few_shot" else DRAWN[column.drawn]
 
 
 def rules(board: Board) -> tuple[str, ...]:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from benchx.errors import BenchxError
-from benchx.protocols import Finetune, Generate, Segment, read_protocol, with_field
+from benchx.protocols import Answer, Finetune, Generate, Segment, read_protocol, with_field
 from benchx.training.loop import Diverged
 from benchx.writing import write_whole
 
-P = TypeVar("P", Finetune, Segment, Generate)
+P = TypeVar("P", Finetune, Segment, Generate, Answer)
 
 Attempt = Callable[[P, Path, int | None], float | None]
 """Trains by a protocol from a state file, or goes on from it, until an epoch (None = the end); returns the best

@@ -49,7 +49,7 @@ def test_pretrained_methods_say_what_they_saw(name):
 
 def test_an_unknown_name_gets_the_nearest_one():
     with pytest.raises(UsageError, match="did you mean 'medklip'"):
-        read_card("medclipp")
+        read_card("medklipp")
 
 
 def test_a_card_file_by_path(tmp_path):

@@ -15,7 +15,8 @@ from benchx.methods import load
 from benchx.methods.encoders.base import Features
 from benchx.methods.encoders.ptunifier import ptunifier
 from benchx.methods.keyed_init import seeded_images
-from benchx.methods.text.ptunifier import WordEmbeddings, ptunifier_text
+from benchx.methods.text.ptunifier import ptunifier_text
+from benchx.methods.text.roberta import WordEmbeddings
 
 
 @torch.inference_mode()

@@ -28,22 +28,30 @@ only: [rsna]
 datasets:
   rsna: {tasks: {segmentation: null, zero_shot: null}}
 protocols:
-  frozen: {input: {size: 64}, strengths: [0.01, 1.0]}
-  finetune: {input: {size: 64}, epochs: 1, batch_size: 16, search: null}
+  frozen: {input: {size: SIDE}, strengths: [0.01, 1.0]}
+  finetune: {input: {size: SIDE}, epochs: 1, batch_size: 16, search: null}
 """
+SIDES = {"rad-dino": 56, "unimed-l14-base-text": 56}
+"""Pixels, where patches of 14 make it other than 64."""
 
 
 METHODS = {
+    "arl-vqa-rad": ["frozen"],
     "biovil": ["frozen"],
     "biovil-t": ["frozen"],
     "clip-rn50": ["frozen"],
     "clip-vit-b32": ["frozen"],
+    "conceptclip": ["frozen"],
     "gloria": ["frozen", "finetune"],
     "imagenet-vit-b16": ["frozen", "finetune"],
     "medclip-vit": ["frozen"],
     "medklip": ["frozen"],
+    "medslip": ["frozen"],
     "mrm": ["frozen"],
+    "prior": ["frozen"],
     "ptunifier": ["frozen"],
+    "rad-dino": ["frozen"],
+    "unimed-l14-base-text": ["frozen"],
     "xrv-densenet121": ["frozen", "finetune"],
 }
 """The protocols that each goes through."""
@@ -53,7 +61,8 @@ METHODS = {
 def data(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("data")
     write("rsna", root / "rsna", 40, 0, 96, lambda done, total: None)
-    (root / "published.yaml").write_text(SUITE)
+    for side in (64, *SIDES.values()):
+        (root / f"{side}.yaml").write_text(SUITE.replace("SIDE", str(side)))
     return root
 
 
@@ -77,7 +86,7 @@ def test_every_kind_of_network_is_there():
 def test_a_published_method_gives_a_result(method, data, tmp_path):
     checkpoint = official_file(tmp_path, method)
     summary = benchx.run(
-        str(data / "published.yaml"),
+        str(data / f"{SIDES.get(method, 64)}.yaml"),
         [method],
         data_root=data,
         checkpoints={method: checkpoint},

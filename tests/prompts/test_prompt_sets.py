@@ -73,6 +73,50 @@ def test_a_class_that_the_set_lacks_is_named(prompts, lacking):
     assert prompts["kind"] in refused.value.why
 
 
+SEVERAL = {
+    "kind": "by-modality",
+    "modality": "chest-xray",
+    "templates": {"chest-xray": ["a chest x-ray of {}", "{} is present"], "ct": ["a ct scan showing {}"]},
+}
+
+
+def test_templates_of_one_modality_among_several():
+    assert prompts_for(read_prompts(SEVERAL), ("Pleural_Thickening",)) == {
+        "Pleural_Thickening": Prompts(("a chest x-ray of Pleural Thickening", "Pleural Thickening is present"))
+    }
+    ct = read_prompts(SEVERAL | {"modality": "ct"})
+    assert prompts_for(ct, ("Edema",)) == {"Edema": Prompts(("a ct scan showing Edema",))}
+
+
+def test_only_the_first_prompts_of_each_class_are_used():
+    written = {"No_Finding": ["no abnormality {}", "a normal image"]}
+    found = prompts_for(read_prompts(SEVERAL | {"first": 1, "classes": written}), ("No_Finding", "Mass"))
+    assert found == {"No_Finding": Prompts(("no abnormality {}",)), "Mass": Prompts(("a chest x-ray of Mass",))}
+    assert len(prompts_for(read_prompts(SEVERAL | {"first": 7}), ("Mass",))["Mass"].positive) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"modality": "mri"}, "the modality 'mri' has no templates; those that have: chest-xray, ct"),
+        ({"templates": {}}, "the modality 'chest-xray' has no templates; those that have: none"),
+        ({"templates": {"chest-xray": ["an x-ray"]}}, "the template 'an x-ray' has no {} where the name of a class"),
+        ({"templates": {"chest-xray": ["{}"], "ct": []}}, "templates.ct"),
+        ({"classes": {"Mass": []}}, "classes.Mass"),
+        ({"first": 0}, "first"),
+    ],
+)
+def test_a_set_by_modality_that_is_none_says_why(change, said):
+    with pytest.raises(ValidationError) as refused:
+        read_prompts(SEVERAL | change)
+    assert said in str(refused.value)
+
+
+def test_a_template_without_a_place_is_named():
+    with pytest.raises(ValidationError, match="the template 'nothing' has no {} where the name of a class goes"):
+        read_prompts({"kind": "class-prompts", "templates": ["{}", "nothing"]})
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

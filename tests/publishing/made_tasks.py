@@ -17,6 +17,7 @@ from benchx.datasets.samples import Samples
 from benchx.datasets.splits import make_folds, split_digest
 from benchx.digests import digest_json, digest_lines
 from benchx.methods.cards.reading import read_card
+from benchx.metrics.placements import mean_placements
 from benchx.metrics.reports.bleu import BLEU_COLUMNS
 from benchx.metrics.reports.meteor import METEOR_COLUMNS, meteor_of_sums
 from benchx.planning import Cell, method_digest, plan
@@ -25,7 +26,7 @@ from benchx.results.store import Store
 from benchx.suites import Suite
 from benchx.tasks.scoring import SCORERS
 
-NEW = ("segmentation", "zero_shot", "retrieval", "report_generation")
+NEW = ("segmentation", "zero_shot", "few_shot", "retrieval", "report_generation")
 
 TASKS = """
 extends: chestxray
@@ -40,15 +41,25 @@ datasets:
       classification: null
       segmentation: {protocols: [segment], primary: dice}
       zero_shot: {protocols: [zero-shot], primary: macro_auroc}
+      few_shot: {protocols: [few-shot], primary: macro_auroc_at_16}
   mimic-cxr:
     split: official
     tasks:
       retrieval: {protocols: [retrieve], primary: i2t_recall_at_10}
       report_generation: {protocols: [generate], primary: bleu_4}
+protocols:
+  few-shot:
+    kind: few-shot
+    input: {preprocessing: card}
+    feature_batch: 32
+    precision: fp32
+    shots: [1, 16]
+    draws: 5
+    strength: 0.1
 """
 PIXELS = 1000
 Cases = pd.DataFrame
-"""`sample`, `cluster` and `fold` of the test cases; of segmentation and zero-shot also `there`."""
+"""`sample`, `cluster` and `fold` of the test cases; of tasks with classes also `there`."""
 
 
 def some_cases(task: str) -> Cases:
@@ -69,6 +80,7 @@ def table_of(cell: Cell, cases: Cases) -> pd.DataFrame:
         "classification": _logits,
         "segmentation": _masks,
         "zero_shot": _prompts,
+        "few_shot": _placements,
         "retrieval": _ranks,
         "report_generation": _words,
     }[cell.task](rng, cell, cases)
@@ -118,6 +130,17 @@ def _prompts(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np
 
 
 THRESHOLD = 0.25
+
+
+def _placements(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    labels = cases["there"].to_numpy(np.float32)
+    for name in cell.settings["classes"]:
+        columns[f"label:{name}"] = labels
+        for shots in cell.settings["protocol"]["shots"]:
+            found = mean_placements(labels + rng.normal(size=(5, len(cases))), labels)
+            columns[f"placement:{shots}:{name}"] = found.placements.astype(np.float32)
+    return columns
 
 
 def _ranks(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, Any]:
@@ -235,7 +258,7 @@ def real_cases(cell: Cell, samples: Samples) -> Cases:
     """The test cases of a cell on files of a dataset, told by hand."""
     table, test = samples.table, make_folds(samples, "official")[0].test
     rows = table.iloc[test].assign(cluster=samples.clusters[test], fold=0)
-    if cell.task in ("segmentation", "zero_shot"):
+    if cell.task in ("segmentation", "zero_shot", "few_shot"):
         rows = rows.assign(there=samples.labels[test, 0])
         return rows[[name in samples.regions for name in rows["sample"]]] if cell.task == "segmentation" else rows
     sections = cell.settings["protocol"]["text"]

@@ -13,8 +13,10 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 from made_results import METHOD, contents, errors, forge
 from made_tasks import NEW, file_of, images_of, real_cases, some_cases, table_of
 
+from benchx.datasets.splits import make_folds
 from benchx.errors import StoreError
 from benchx.publishing.bundle import make_bundle, write_bundle
+from benchx.publishing.cases import expected_cases, same_cases
 from benchx.publishing.columns import COLUMNS, columns_of
 from benchx.publishing.model_index import METRICS, model_index, to_yaml
 from benchx.publishing.model_index import TASKS as HUB_TASKS
@@ -24,6 +26,7 @@ from benchx.publishing.verify import verify
 from benchx.results.store import Store
 from benchx.tasks.kinds import FOREGROUND, KINDS
 from benchx.tasks.scoring import FAULTS, SCORERS
+from benchx.tasks.zero_shot.scores import HEAT
 
 
 def states(verdict):
@@ -48,6 +51,38 @@ def test_made_tables_are_ones_of_their_task_and_survive_writing(task_cells, task
     pd.testing.assert_frame_equal(again, own)
 
 
+def test_heat_maps_of_any_version_are_read_and_no_part_of_them(task_cells):
+    """Tables of earlier versions have four columns of a class's heat maps; later ones have four more."""
+    cell, (name,) = task_cells["zero_shot"], task_cells["zero_shot"].settings["classes"]
+    old = table_of(cell, some_cases("zero_shot"))
+    later = ("pointing_cell", "heat_ap", "heat_dice", "heat_dice_chosen")
+    new = old.assign(**{f"{column}:{name}": old[f"heat_iou:{name}"] for column in later})
+    assert {f"{column}:{name}" for column in HEAT.values()} <= set(new.columns)
+    for table in (old, new):
+        again = read_table(write_table(table, columns_of(cell)), columns_of(cell), labelled=True)
+        assert SCORERS["zero_shot"](again) == SCORERS["zero_shot"](table)
+    part = new.drop(columns=f"heat_dice:{name}")
+    with pytest.raises(ValueError, match=f"it lacks 1 column, first 'heat_dice:{name}'"):
+        read_table(write_table(part, columns_of(cell)), columns_of(cell), labelled=True)
+    hidden = columns_of(cell).without_truth()
+    assert not any("heat" in column or "pointing" in column for column in hidden.kinds)
+
+
+def test_paired_cases_are_images_with_a_text(real_samples, task_cells):
+    samples = real_samples["mimic-cxr"]
+    retrieve = task_cells["retrieval"]
+    protocol = {"kind": "paired", "text": ["impression"]}
+    cell = replace(retrieve, task="classification", settings=retrieve.settings | {"protocol": protocol})
+    folds = make_folds(samples, "official")
+    found = expected_cases(cell, samples, folds)
+    tested = set(found.loc[found["fold"] == 0, "sample"])
+    own = samples.table.iloc[folds[0].test]["sample"]
+    assert tested == {name for name in own if (samples.reports[name].impression or "").strip()}
+    frozen = replace(cell, settings=cell.settings | {"protocol": {"kind": "frozen"}})
+    assert set(expected_cases(frozen, samples, folds).query("fold == 0")["sample"]) == set(own)
+    assert same_cases(frozen) != same_cases(cell)
+
+
 def test_the_union_of_classes_is_called_as_the_task_calls_it(task_cells):
     cell = task_cells["segmentation"]
     protocol = cell.settings["protocol"] | {"output": "softmax"}
@@ -60,10 +95,11 @@ def test_an_open_bundle_of_all_tasks_is_rescored(open_bundle, open_store, tasks)
     verdict = verify(open_bundle, suite=tasks)
     assert verdict.sound, verdict.findings
     assert states(verdict) == dict.fromkeys(NEW, "re-scored")
-    assert [one.attested for one in verdict.cells] == [()] * 4
+    assert [one.attested for one in verdict.cells] == [()] * 5
     notes = {(one.where, one.what.partition(":")[0]) for one in verdict.findings if one.check == "cases"}
     assert notes == {
         ("rsna", "pixels and lesions are taken as they were counted"),
+        ("rsna", "placements are taken as they were found"),
         ("mimic-cxr", "ranks are taken as they were found"),
         ("mimic-cxr", "words are taken as they were counted"),
     }
@@ -85,6 +121,7 @@ def test_a_hidden_bundle_tells_no_id_no_label_and_no_text(hidden_bundle, hidden_
         told[task] = {name.partition(":")[0] for name in table.columns}
         assert len(table) == len(real_cases(task_cells[task], real_samples[task_cells[task].dataset]))
     assert told["zero_shot"] == {"sample", "cluster", "fold", "score", "call"}
+    assert told["few_shot"] == {"sample", "cluster", "fold"}
     assert not told["segmentation"] & {"label", "group"}
     assert "chexbert_hypothesis" in told["report_generation"]
     assert "chexbert_reference" not in told["report_generation"]
@@ -118,13 +155,16 @@ def test_hidden_scores_are_rescored_from_counts_and_attested_where_they_need_the
         "retrieval": "re-scored",
         "report_generation": "re-scored",
         "zero_shot": "attested",
+        "few_shot": "attested",
     }
-    attested = {one.state: one.attested for one in alone.cells if one.attested}
+    attested = {one.state: one.attested for one in alone.cells if one.attested and "few_shot" not in one.label}
     assert attested["re-scored"] == ("chexbert_macro_14", "chexbert_macro_5", "chexbert_micro_14", "chexbert_micro_5")
     assert {"macro_auroc", "pointing_game", "per_class", "n"} <= set(attested["attested"])
     joined = verify(hidden_bundle, data_root=real_data)
     assert joined.sound, joined.findings
-    assert states(joined) == dict.fromkeys(NEW, "re-scored")
+    assert states(joined) == dict.fromkeys(NEW, "re-scored") | {"few_shot": "attested"}
+    shots = next(one.attested for one in joined.cells if "few_shot" in one.label)
+    assert shots == ("excluded_classes", "macro_auroc_at_1", "macro_auroc_at_16")
     heat = next(one.attested for one in joined.cells if "zero_shot" in one.label)
     assert heat == ("heat_cnr", "heat_iou", "heat_iou_chosen", "pointing_game")
     assert "not computed here" in next(one.what for one in joined.findings if "pointing_game" in one.what)
@@ -186,7 +226,7 @@ def test_reports_go_along_when_asked_for_and_never_those_of_data_that_is_not_ope
 def test_cells_of_one_dataset_may_read_different_parts_of_it(tasks, open_store, task_cells):
     """The digest of images, outlines and reports differs between tasks, and none is another version of the data."""
     selected = select(tasks, open_store, METHOD)
-    assert len(selected.done) == 4
+    assert len(selected.done) == 5
     assert not selected.missing
     assert len({images_of(cell) for cell in task_cells.values()}) == 3
     assert task_cells["segmentation"].content != task_cells["zero_shot"].content
@@ -201,10 +241,15 @@ def test_the_hub_reads_the_results_of_every_task(tasks, open_store):
         of_task.setdefault(one.task_type, {})[one.metric_name] = one
     assert set(of_task) == {
         "image-segmentation",
+        "image-classification",
         "zero-shot-image-classification",
         "image-to-text",
         "other",
     }
+    few = of_task["image-classification"][
+        "AUROC after 16 cases with and as many without a class, mean over draws and classes"
+    ]
+    assert few.dataset_config == "few-shot, a few labels"
     bleu = of_task["image-to-text"]["BLEU-4 of the test set"]
     (record,) = [one for one in open_store.records() if one.cell["task"] == "report_generation"]
     assert bleu.metric_value == pytest.approx(record.scores["bleu_4"], abs=1e-15)

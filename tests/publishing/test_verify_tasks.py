@@ -26,6 +26,7 @@ from benchx.results.store import Store
         ("retrieval", "i2t_recall_at_10", "i2t_recall_at_10 is recorded as 0.5"),
         ("zero_shot", "macro_f1", "macro_f1 is not the mean of the classes"),
         ("zero_shot", "pointing_game", "pointing_game is not the mean of the classes"),
+        ("few_shot", "macro_auroc_at_16", "macro_auroc_at_16 is not the mean of the classes"),
     ],
 )
 def test_an_edited_score_is_found_also_where_data_is_hidden(hidden_bundle, tmp_path, task, score, says):
@@ -81,6 +82,14 @@ def assign(**columns):
         ("zero_shot", assign(call__Pneumonia=np.float32(2)), "values", "'call:Pneumonia' holds other values"),
         ("zero_shot", assign(call__Pneumonia=np.float32(1)), "details", "calls of 'Pneumonia' in fold 0 do not follow"),
         ("zero_shot", assign(label__Pneumonia=np.float32(1)), "values", "no class has both values"),
+        ("few_shot", assign(**{"placement:1:Pneumonia": np.float32(1)}), "values", "do not sum to 0"),
+        ("few_shot", assign(**{"placement:1:Pneumonia": np.float32("inf")}), "values", "are infinite"),
+        (
+            "few_shot",
+            lambda t: t.drop(columns="placement:16:Pneumonia"),
+            "scores",
+            "macro_auroc_at_16 is recorded, but",
+        ),
     ],
 )
 def test_edited_tables_are_found(open_bundle, tmp_path, task, change, check, says):
@@ -174,7 +183,7 @@ def test_two_versions_of_the_same_part_are_found(open_bundle, tmp_path):
     assert ("split", "its cells are on 2 versions of data or split") in found
 
 
-@pytest.mark.parametrize("task", ["retrieval", "zero_shot", "segmentation", "report_generation"])
+@pytest.mark.parametrize("task", ["retrieval", "zero_shot", "segmentation", "report_generation", "few_shot"])
 def test_what_does_not_apply_is_explained_by_the_card_or_left_to_judge(open_bundle, tmp_path, task):
     """The method reads no text by its card, so that retrieval and prompts do not apply to it."""
 
@@ -192,7 +201,8 @@ def test_what_does_not_apply_is_explained_by_the_card_or_left_to_judge(open_bund
     if task in ("retrieval", "zero_shot"):
         assert (told.severity, told.what) == ("note", "the method reads no text, by its card")
     else:
-        assert (told.severity, told.what) == ("warning", "said not to be applicable: only running it can tell")
+        how = "your own copy of the data can tell, see --data-root" if task == "few_shot" else "running it can tell"
+        assert (told.severity, told.what) == ("warning", f"said not to be applicable: only {how}")
 
 
 def test_ranks_of_another_method_are_found_and_equal_reports_are_none(tasks, open_store, open_bundle, tmp_path):
@@ -204,6 +214,7 @@ def test_ranks_of_another_method_are_found_and_equal_reports_are_none(tasks, ope
     found = [one for one in verify(open_bundle, against=[other.path]).findings if one.check == "duplicates"]
     assert {one.severity for one in found} == {"error"}
     assert {next(task for task in NEW if task in one.where) for one in found} == {
+        "few_shot",
         "retrieval",
         "segmentation",
         "zero_shot",

@@ -11,6 +11,7 @@ import pandas as pd
 from made_stores import record
 
 from benchx.digests import fraction_of_hash
+from benchx.metrics.placements import mean_placements
 from benchx.metrics.reports.bleu import BLEU_COLUMNS
 from benchx.planning import Cell, plan
 from benchx.results.store import Store
@@ -32,6 +33,7 @@ datasets:
       classification: {protocols: [frozen], primary: f1}
       segmentation: {protocols: [segment], primary: dice}
       zero_shot: {protocols: [zero-shot], primary: macro_auroc}
+      few_shot: {protocols: [few-shot], primary: macro_auroc_at_16}
   siim:
     split: official
     tasks:
@@ -45,8 +47,34 @@ datasets:
       zero_shot: null
       retrieval: {protocols: [retrieve], primary: i2t_recall_at_10}
       report_generation: {protocols: [generate], primary: bleu_4, fractions: [1.0]}
+  vqa-rad:
+    split: official
+    tasks:
+      vqa: {protocols: [answer], primary: accuracy}
 protocols:
   generate: {references: cleaned}
+  few-shot:
+    kind: few-shot
+    input: {preprocessing: card}
+    feature_batch: 32
+    precision: fp32
+    shots: [1, 2, 4, 8, 16]
+    draws: 100
+    strength: 0.1
+  answer:
+    kind: answer
+    input: {preprocessing: card}
+    feature_batch: 32
+    precision: fp32
+    encoder: frozen
+    questions: own
+    head: mlp
+    epochs: 10
+    batch_size: 32
+    lr: 0.001
+    head_lr: 0.001
+    weight_decay: 0.0
+    patience: 3
 """
 
 Edit = Callable[[Cell, pd.DataFrame], pd.DataFrame]
@@ -98,6 +126,8 @@ def table_of(cell: Cell, skill: float) -> pd.DataFrame:
     made = {
         "classification": _classes,
         "zero_shot": _classes,
+        "few_shot": _placements,
+        "vqa": _answers,
         "segmentation": _masks,
         "retrieval": _ranks,
         "report_generation": _words,
@@ -117,6 +147,31 @@ def _classes(cell: Cell, skill: float, truth, noise, cases: int) -> dict[str, np
         if cell.task == "zero_shot":
             columns[f"call:{name}"] = (scores > 0).astype(np.float32)
     return columns
+
+
+def _placements(cell: Cell, skill: float, truth, noise, cases: int) -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    for name in cell.settings["classes"]:
+        labels = (truth.random(cases) < 0.3).astype(np.float32)
+        labels[:2] = [0, 1]
+        columns[f"label:{name}"] = labels
+        shared = noise.normal(size=cases)
+        for shots in cell.settings["protocol"]["shots"]:
+            scores = shared + noise.normal(size=(5, cases)) + 4 * skill * (0.5 + shots / 32) * labels
+            columns[f"placement:{shots}:{name}"] = mean_placements(scores, labels).placements.astype(np.float32)
+    return columns
+
+
+def _answers(cell: Cell, skill: float, truth, noise, cases: int) -> dict[str, np.ndarray]:
+    flags = {
+        "closed": truth.random(cases) < 0.5,
+        "answerable": truth.random(cases) < 0.9,
+        "seen_image": truth.random(cases) < 0.4,
+        "majority": truth.random(cases) < 0.2,
+        "majority_by_kind": truth.random(cases) < 0.3,
+    }
+    right = {"correct": flags["answerable"] & (noise.random(cases) < skill)}
+    return {name: flag.astype(np.int8) for name, flag in (right | flags).items()}
 
 
 def _masks(cell: Cell, skill: float, truth, noise, cases: int) -> dict[str, np.ndarray]:

@@ -26,6 +26,12 @@ def by_hand(primary: str, table: Columns) -> float:
     if primary in _MASKS:
         masks = [[table[f"{count}:{name}"] for count in ("tp", "fp", "fn", "tn")] for name in _names(table)]
         return float(np.mean([_MASKS[primary](*one) for one in masks]))
+    if primary.startswith("macro_auroc_at_"):
+        placed = f"placement:{primary.rpartition('_')[2]}"
+        return float(np.mean([_placed(table[f"{placed}:{name}"], table[f"label:{name}"]) for name in _names(table)]))
+    if primary.startswith("accuracy"):
+        asked = np.isin(table["closed"], {"accuracy_closed": (1,), "accuracy_open": (0,)}.get(primary, (0, 1)))
+        return float(table["correct"][asked].mean())
     if "_recall_at_" in primary:
         way, depth = primary.split("_recall_at_")
         ranks = table[f"{way}_rank"]
@@ -45,6 +51,11 @@ def _auroc(scores: np.ndarray, labels: np.ndarray) -> float:
     positives, negatives = (labels == 1).sum(), (labels == 0).sum()
     above = rankdata(scores)[labels == 1].sum() - positives * (positives + 1) / 2
     return float(above / (positives * negatives))
+
+
+def _placed(placements: np.ndarray, labels: np.ndarray) -> float:
+    """The share of negatives that positives outrank, and what resampled negatives add to it."""
+    return float(placements[labels == 1].mean() + placements[labels == 0].mean())
 
 
 def _f1(called: np.ndarray, there: np.ndarray) -> float:

@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from benchx.methods.building import build
 from benchx.methods.cards.schema import Card
+from benchx.methods.fusion.arl import arl
 from benchx.methods.fusion.base import Fusion
+from benchx.methods.fusion.m3ae import m3ae
+from benchx.methods.fusion.ptunifier import ptunifier_pairs
 
-FUSIONS: dict[str, Callable[..., Fusion]] = {}
+FUSIONS: dict[str, Callable[..., Fusion]] = {"arl": arl, "m3ae": m3ae, "ptunifier": ptunifier_pairs}
 
 
 def build_fusion(card: Card) -> Fusion:

@@ -7,15 +7,26 @@ from collections.abc import Callable
 from benchx.methods.building import build
 from benchx.methods.cards.schema import Card
 from benchx.methods.scorers.base import Scorer
+from benchx.methods.scorers.conceptclip import conceptclip
 from benchx.methods.scorers.cosine import cosine
 from benchx.methods.scorers.gloria import gloria
+from benchx.methods.scorers.kad import kad
 from benchx.methods.scorers.medklip import medklip
+from benchx.methods.scorers.medslip import medslip
+from benchx.methods.scorers.prior import prior
 
 SCORERS: dict[str, Callable[..., Scorer]] = {
+    "conceptclip": conceptclip,
     "cosine": cosine,
     "gloria": gloria,
+    "kad": kad,
     "medklip": medklip,
+    "medslip": medslip,
+    "prior": prior,
 }
+
+SETWISE = ("kad", "medklip", "medslip", "prior")
+"""Those by which the score of a text depends on the other texts that it is asked with: no similarity of pairs."""
 
 
 def build_scorer(card: Card) -> Scorer:

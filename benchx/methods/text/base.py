@@ -18,14 +18,18 @@ class TextFeatures:
     Attributes:
         pooled: [B, D], before the projection.
         embedding: [B, P], in the space shared with images; not normalised.
-        words: [B, W, P], embeddings of words in that space; None where the method compares no words.
+        words: [B, W, P], embeddings of words in that space, or [B, W, D], every token for a fusion to read; None where
+            the method has neither.
         word_mask: bool [B, W], which of them are words of the text.
+        entities: int64 [B, 24, 3], what a text names of a method's knowledge base: id, first and last word; id -100
+            where there is none. None where the texts were not linked.
     """
 
     pooled: torch.Tensor
     embedding: torch.Tensor
     words: torch.Tensor | None = None
     word_mask: torch.Tensor | None = None
+    entities: torch.Tensor | None = None
 
 
 class TextTower(Part, ABC):

@@ -10,31 +10,23 @@ import torch
 from timm.layers.activations import quick_gelu
 from torch import nn
 
+from benchx.methods.coattention import FUSED, Stream, co_attend
 from benchx.methods.text.base import TextFeatures, TextTower, check_tokens
+from benchx.methods.text.roberta import (
+    END,
+    FEED_FORWARD,
+    HEADS,
+    LONGEST,
+    PADDING,
+    START,
+    VOCABULARY,
+    WIDTH,
+    WordEmbeddings,
+    read_words,
+    roberta_layers,
+)
 
-WIDTH, HEADS, FEED_FORWARD = 768, 12, 3072
-VOCABULARY, POSITIONS = 50265, 514
 POOL, PSEUDO_PATCHES, PSEUDO_WORDS = 2048, 49, 32
-START, PADDING, END = 0, 1, 2
-"""RoBERTa's token ids <s>, <pad>, </s>."""
-
-
-class WordEmbeddings(nn.Module):
-    """RoBERTa's: words, positions counted from the padding id on, and one token type."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.word_embeddings = nn.Embedding(VOCABULARY, WIDTH, padding_idx=PADDING)
-        self.position_embeddings = nn.Embedding(POSITIONS, WIDTH, padding_idx=PADDING)
-        self.token_type_embeddings = nn.Embedding(1, WIDTH)
-        self.LayerNorm = nn.LayerNorm(WIDTH)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Embed token ids, int64 [B, T] -> [B, T, 768]."""
-        is_token = ids != PADDING
-        positions = is_token.cumsum(dim=1) * is_token + PADDING
-        summed = self.word_embeddings(ids) + self.position_embeddings(positions) + self.token_type_embeddings.weight
-        return self.LayerNorm(summed)
 
 
 class ClipBlocks(nn.Module):
@@ -61,20 +53,17 @@ class ClipBlocks(nn.Module):
         return self.ln_post(tokens)
 
 
-class Stream(nn.Module):
-    """One modality's side of the fusion: its layers attend to its own tokens, then to the other side's."""
+class SoftPrompts(Stream):
+    """One modality's side of the fusion, with what stands in for its tokens and its contrastive head.
+
+    LayerNorm eps is 1e-5, from the configuration of biomed_roberta_base; M3AE's is 1e-12.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(epsilon=1e-5)
         self.pool = nn.Parameter(torch.empty(POOL, WIDTH))
-        self.proj = nn.Linear(WIDTH, WIDTH)
-        self.layers = nn.ModuleList(
-            nn.TransformerDecoderLayer(WIDTH, HEADS, FEED_FORWARD, activation="gelu", batch_first=True)
-            for _ in range(6)
-        )
-        self.pooler = nn.Linear(WIDTH, WIDTH)
-        self.itc_ln = nn.LayerNorm(2 * WIDTH)
-        self.itc_proj = nn.Linear(2 * WIDTH, WIDTH, bias=False)
+        self.itc_ln = nn.LayerNorm(FUSED)
+        self.itc_proj = nn.Linear(FUSED, WIDTH, bias=False)
 
     def nearest(self, query: torch.Tensor, count: int) -> torch.Tensor:
         """Return the pool's tokens with the largest dot products, [B, 768] -> [B, count, 768]."""
@@ -88,18 +77,16 @@ class Stream(nn.Module):
 class PTUnifierText(TextTower):
     """Both sides of PTUnifier but the patch embedding; it embeds texts, and images that its encoder has read.
 
-    CLIP's blocks are held a second time, since pseudo patches run through them.
+    CLIP's blocks are held a second time, since pseudo patches run through them. The words of a text are what RoBERTa
+    gives of its tokens, <s> and </s> among them, which `fuse` reads together with an image.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.embeddings = WordEmbeddings()
-        self.roberta = nn.ModuleList(
-            nn.TransformerEncoderLayer(WIDTH, HEADS, FEED_FORWARD, activation="gelu", batch_first=True)
-            for _ in range(12)
-        )
+        self.roberta = roberta_layers()
         self.clip = ClipBlocks()
-        self.language, self.vision = Stream(), Stream()
+        self.language, self.vision = SoftPrompts(), SoftPrompts()
         self.modality_type_embeddings = nn.Embedding(2, WIDTH)
 
     def padding_mask(self, input_ids: torch.Tensor) -> torch.Tensor:
@@ -116,31 +103,28 @@ class PTUnifierText(TextTower):
         ends = self.embeddings(torch.tensor([[START], [END]], device=tokens.device)).expand(2, len(tokens), -1)
         pseudo = self.language.nearest(patch_mean, PSEUDO_WORDS)
         words = torch.cat([ends[0][:, None], pseudo, ends[1][:, None]], dim=1)
-        return self.vision.project(self._fused(words, tokens, torch.zeros(words.shape[:2], dtype=torch.bool)))
+        padding = torch.zeros(words.shape[:2], dtype=torch.bool, device=words.device)
+        return self.vision.project(self.fuse(read_words(self.roberta, words, padding), tokens, padding))
 
     def _read(self, ids: torch.Tensor, mask: torch.Tensor, continued: torch.Tensor) -> TextFeatures:
-        check_tokens(ids, mask, VOCABULARY, POSITIONS - 2)
+        check_tokens(ids, mask, VOCABULARY, LONGEST)
         words = self.embeddings(ids)
         kept = mask[:, 1:, None].to(words.dtype)
         query = (words[:, 1:] * kept).sum(dim=1) / (kept.sum(dim=1) + 1e-8)
         patches = self.clip(self.vision.nearest(query, PSEUDO_PATCHES))
-        fused = self._fused(words, patches, mask == 0)
-        return TextFeatures(fused, self.language.project(fused))
+        read = read_words(self.roberta, words, mask == 0)
+        fused = self.fuse(read, patches, mask == 0)
+        return TextFeatures(fused, self.language.project(fused), read, mask != 0)
 
-    def _fused(self, words: torch.Tensor, patches: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
-        """Run embedded words through RoBERTa, fuse them with CLIP's tokens and join both class tokens, [B, 1536]."""
-        padding = padding.to(words.device)
-        for layer in self.roberta:
-            words = layer(words, src_key_padding_mask=padding)
-        kinds = self.modality_type_embeddings.weight
-        words, patches = self.language.proj(words) + kinds[0], self.vision.proj(patches) + kinds[1]
-        for reading, looking in zip(self.language.layers, self.vision.layers, strict=True):
-            words, patches = (
-                reading(words, patches, tgt_key_padding_mask=padding),
-                looking(patches, words, memory_key_padding_mask=padding),
-            )
-        pooled = (self.language.pooler(words[:, 0]), self.vision.pooler(patches[:, 0]))
-        return torch.cat(pooled, dim=1).tanh()
+    def fuse(self, words: torch.Tensor, patches: torch.Tensor, padding: torch.Tensor) -> torch.Tensor:
+        """Fuse what RoBERTa gave with CLIP's tokens, pair by pair, and join both class tokens, [M, 1536].
+
+        Args:
+            words: [M, W, 768].
+            patches: [M, T, 768], class token first.
+            padding: bool [M, W], which words do not count.
+        """
+        return co_attend(self.language, self.vision, self.modality_type_embeddings, words, patches, padding)
 
 
 def ptunifier_text() -> PTUnifierText:

@@ -13,7 +13,7 @@ import torch
 
 from benchx.metrics.retrieval import DEPTHS
 from benchx.metrics.retrieval.positives import Positives
-from benchx.metrics.retrieval.similarity import CELLS, similarity_chunks
+from benchx.metrics.retrieval.similarity import CELLS, Chunks, similarity_chunks
 from benchx.metrics.retrieval.top import Top, top_items
 
 _FEW = 8
@@ -83,14 +83,23 @@ def rank_positives(
         ValueError: shapes or positives do not fit, or the gallery is empty.
     """
     positives.check(len(queries), len(gallery))
+    return rank_similarities(similarity_chunks(queries, gallery, cells, device), positives, len(gallery), top=top)
+
+
+def rank_similarities(chunks: Chunks, positives: Positives, candidates: int, *, top: int = max(DEPTHS)) -> Ranking:
+    """Rank the right items of every query by similarities that somebody else computes, see `rank_positives`.
+
+    Args:
+        chunks: of all queries with all `candidates`.
+    """
     ranks, lists = np.zeros(len(positives.rows), np.int64), []
-    for first, stop, similarity in similarity_chunks(queries, gallery, cells, device):
+    for first, stop, similarity in chunks:
         pairs = [torch.from_numpy(one).to(similarity.device) for one in positives.pairs(first, stop)]
         relevant = torch.zeros(similarity.shape, dtype=torch.bool, device=similarity.device)
         relevant[pairs[0], pairs[1]] = True
         lists.append(top_items(similarity, relevant, top))
         ranks[positives.starts[first] : positives.starts[stop]] = _ranks(similarity, *pairs).cpu().numpy()
-    return Ranking(positives.starts, ranks, len(gallery), Top.joined(lists, min(top, len(gallery))))
+    return Ranking(positives.starts, ranks, candidates, Top.joined(lists, min(top, candidates)))
 
 
 def match_classes(
@@ -125,19 +134,38 @@ def match_classes(
     """
     if query_labels.shape[:1] != queries.shape[:1] or gallery_labels.shape[:1] != gallery.shape[:1]:
         raise ValueError(f"labels {query_labels.shape}, {gallery_labels.shape} do not fit the embeddings")
-    own = own or Positives.listed([[]] * len(queries))
-    own.check(len(queries), len(gallery))
+    chunks = similarity_chunks(queries, gallery, cells, device)
+    return match_similarities(chunks, query_labels, gallery_labels, own=own, top=top)
+
+
+def match_similarities(
+    chunks: Chunks,
+    query_labels: np.ndarray,
+    gallery_labels: np.ndarray,
+    *,
+    own: Positives | None,
+    top: int = max(DEPTHS),
+) -> ClassMatches:
+    """List the first candidates of every query by similarities that somebody else computes, see `match_classes`.
+
+    Args:
+        chunks: of the Q queries of the labels with all G items.
+    """
+    queries, gallery = len(query_labels), len(gallery_labels)
+    own = own or Positives.listed([[]] * queries)
+    own.check(queries, gallery)
     wanted, offered = _class_codes(query_labels, gallery_labels)
     matching = np.bincount(offered, minlength=wanted.max(initial=0) + 1)[wanted] if len(wanted) else wanted
-    excluded = own.pairs(0, len(queries))
+    excluded = own.pairs(0, queries)
     same = wanted[excluded[0]] == offered[excluded[1]]
-    matching = matching - np.bincount(excluded[0][same], minlength=len(queries))
-    codes, lists = [torch.from_numpy(one).to(device) for one in (wanted, offered)], []
-    for first, stop, similarity in similarity_chunks(queries, gallery, cells, device):
+    matching = matching - np.bincount(excluded[0][same], minlength=queries)
+    lists = []
+    for first, stop, similarity in chunks:
+        codes = [torch.from_numpy(one).to(similarity.device) for one in (wanted[first:stop], offered)]
         query, item = (torch.from_numpy(one).to(similarity.device) for one in own.pairs(first, stop))
         similarity[query, item] = -torch.inf
-        lists.append(top_items(similarity, codes[1] == codes[0][first:stop, None], top))
-    return ClassMatches(Top.joined(lists, min(top, len(gallery))), matching, len(gallery) - own.counts)
+        lists.append(top_items(similarity, codes[1] == codes[0][:, None], top))
+    return ClassMatches(Top.joined(lists, min(top, gallery)), matching, gallery - own.counts)
 
 
 def _ranks(similarity: torch.Tensor, query: torch.Tensor, item: torch.Tensor) -> torch.Tensor:

@@ -13,10 +13,12 @@ CELLS = 2**24
 """Similarities held at a time: 192 MB as float64 and float32, and a few masks."""
 _GRID = 2.0**24
 
+Chunks = Iterator[tuple[int, int, torch.Tensor]]
+"""Of some queries at a time, in order: number of the first, that of the query after the last, and their similarities
+with the whole gallery, float32 [c, G], which the receiver may overwrite."""
 
-def similarity_chunks(
-    queries: np.ndarray, gallery: np.ndarray, cells: int, device: str
-) -> Iterator[tuple[int, int, torch.Tensor]]:
+
+def similarity_chunks(queries: np.ndarray, gallery: np.ndarray, cells: int, device: str) -> Chunks:
     """Compare queries [Q, P] with a gallery [G, P], float, normalised here.
 
     Products are summed in float64 and rounded to multiples of 2^-24 (6e-8, what float32 resolves just below 1). So

@@ -10,14 +10,18 @@ from benchx.phantom.writers import (
     covid_chestxray,
     covidx,
     iu_xray,
+    medvqa_2019,
     mimic_cxr,
     nih,
     nlm_tuberculosis,
     object_cxr,
+    path_vqa,
     rsna,
     siim,
+    slake,
     tbx11k,
     vindr,
+    vqa_rad,
 )
 from benchx.phantom.writers.layout import Layout
 from benchx.phantom.writers.writing import write_layouts
@@ -37,6 +41,10 @@ LAYOUTS: dict[str, Layout] = {
         chexpert,
         covid_chestxray,
         nlm_tuberculosis,
+        vqa_rad,
+        slake,
+        medvqa_2019,
+        path_vqa,
     )
     for name, layout in module.LAYOUTS.items()
 }

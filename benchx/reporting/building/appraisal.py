@@ -21,6 +21,7 @@ from benchx.digests import digest_file, digest_json, digest_lines
 from benchx.errors import StoreError
 from benchx.metrics.calibration import Bin, calibration_scores, reliability
 from benchx.metrics.classification import classification_scores, scorable
+from benchx.reporting.building.few_shots import few_shot_scores
 from benchx.reporting.building.gathering import Found
 from benchx.reporting.building.measure_subgroups import measure_subgroups
 from benchx.reporting.building.predictions import predictions_path, read_predictions
@@ -138,7 +139,8 @@ def appraise(
 def cases_digest(task: str, table: pd.DataFrame) -> str:
     """Return the sha256 of a predictions table's cases, in the table's order: ids, clusters, and the truth it holds.
 
-    That is the labels; of a segmentation also how many pixels each class has, of a report how many words.
+    That is the labels; of a segmentation also how many pixels each class has, of a report how many words, of a question
+    whether it is closed.
     """
     known = table[[name for name in table.columns if name in ("sample", "cluster") or name.startswith("label:")]]
     if task == "segmentation":
@@ -146,6 +148,8 @@ def cases_digest(task: str, table: pd.DataFrame) -> str:
         known = known.assign(**{f"pixels:{name}": table[f"tp:{name}"] + table[f"fn:{name}"] for name in classes})
     if task == "report_generation":
         known = known.assign(words=table["reference_length"])
+    if task == "vqa":
+        known = known.assign(closed=table["closed"])
     return digest_lines([*known.columns, *(str(value) for value in pd.util.hash_pandas_object(known, index=False))])
 
 
@@ -169,6 +173,8 @@ def _appraise(found: Sequence[Found], primary: str, make_draws: MakeDraws, level
     secondary = secondary_scores(task, primary, [one.record.scores or {} for one in found])
     if primary == "macro_auroc":
         return _appraise_auroc(found, tables, digests[0], draws, secondary, level)
+    if task == "few_shot":
+        return _appraise_few_shots(found, primary, tables, digests[0], draws, secondary, level)
     return _appraise_measure(found, primary, tables, digests[0], draws, secondary, level)
 
 
@@ -191,14 +197,7 @@ def _appraise_measure(
     terms = [measure.terms(table) for table in tables]
     replicates = np.stack([sums_replicates(one, measure.of_sums, draws) for one in terms])
     scores = np.array([measure.of(table) for table in tables])
-    lacking = int((~np.isfinite(replicates)).any(axis=0).sum())
-    if lacking or not np.isfinite(scores).all():
-        raise StoreError(
-            f"the predictions of {found[0].record.key[:12]} give no {primary} in {lacking} of {len(draws.counts)} "
-            "resampled test sets",
-            "too few test cases count for it",
-            "test on more patients, or rank by another metric",
-        )
+    _refuse_unscored(found[0], primary, scores, replicates)
     behind = min(len(np.unique(draws.member[one.any(axis=1)])) for one in terms)
     groups = {} if task == "classification" else read_groups(tables[0])
     return Appraisal(
@@ -215,6 +214,54 @@ def _appraise_measure(
             excluded={},
             classes=(),
             subgroups=measure_subgroups(measure, terms, groups, draws, level),
+            gaps=(),
+            secondary=secondary,
+            reliability=(),
+            operating_points=(),
+        ),
+    )
+
+
+def _refuse_unscored(found: Found, primary: str, scores: np.ndarray, replicates: np.ndarray) -> None:
+    """Raise a StoreError unless all scores [S] and replicates [S, R] are finite."""
+    lacking = int((~np.isfinite(replicates)).any(axis=0).sum())
+    if lacking or not np.isfinite(scores).all():
+        raise StoreError(
+            f"the predictions of {found.record.key[:12]} give no {primary} in {lacking} of {replicates.shape[1]} "
+            "resampled test sets",
+            "too few test cases count for it",
+            "test on more patients, or rank by another metric",
+        )
+
+
+def _appraise_few_shots(
+    found: Sequence[Found],
+    primary: str,
+    tables: Sequence[pd.DataFrame],
+    digest: str,
+    draws: Draws,
+    secondary: dict[str, float],
+    level: float,
+) -> Appraisal:
+    """Appraise an AUROC averaged over draws of few training cases. Subgroups are left out: the sums of one place its
+    cases among those of all."""
+    of = few_shot_scores(tables, primary, draws, level)
+    scores, replicates = of.scores.mean(axis=1), of.replicates.mean(axis=2)
+    _refuse_unscored(found[0], primary, scores, replicates)
+    return Appraisal(
+        scores=scores,
+        replicates=replicates,
+        by_class=of.replicates.mean(axis=0),
+        held=holders(of.labels, draws.member),
+        pooled=np.array(pool(of.labels, draws.member)),
+        details=Details(
+            digest=digest,
+            cases=len(tables[0]),
+            clusters=draws.counts.shape[1],
+            redrawn=draws.redrawn,
+            excluded=of.excluded,
+            classes=of.classes,
+            subgroups=(),
             gaps=(),
             secondary=secondary,
             reliability=(),

@@ -84,7 +84,7 @@ def drawn_by(cell: Cell) -> Drawn:
     """Return what differs between the draws of a cell."""
     if cell.seed is None:
         return "nothing"
-    training = cell.settings["protocol"]["kind"] != "frozen"
+    training = cell.settings["protocol"]["kind"] not in ("frozen", "paired", "knn")
     subset = cell.fraction < 1 and cell.split != "benchx-2024"
     if training:
         return "subset and training" if subset else "training"

@@ -156,9 +156,10 @@ def _column(family: str, pairs: Sequence[tuple[Cell, Found]], planned: Sequence[
 def _is_scored(record: Record, primary: str) -> bool:
     """Whether a cell is finished, and its record does not say that there is no primary score.
 
-    A record of retrieval says so by leaving it out: one on a dataset without classes has no class matches.
+    A record of retrieval says so by leaving it out: one on a dataset without classes has no class matches. So does one
+    of few shots, whose protocol may ask for fewer of them.
     """
-    left_out = None if record.cell["task"] == "retrieval" else "not recorded"
+    left_out = None if record.cell["task"] in ("retrieval", "few_shot") else "not recorded"
     return record.state == "done" and (record.scores or {}).get(primary, left_out) is not None
 
 

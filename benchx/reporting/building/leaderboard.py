@@ -111,7 +111,9 @@ def _methods(gathering: Gathering) -> tuple[Method, ...]:
 
 def _method(name: str, record: Record) -> Method:
     title, paper, licence = (str(record.card.get(field, "")) for field in ("title", "paper", "licence"))
-    return Method(name, title or name, paper, licence, record.provenance.weights)
+    tags = record.card.get("tags") or {}
+    signal, supervision = (tuple(map(str, tags.get(axis, ()))) for axis in ("signal", "supervision"))
+    return Method(name, title or name, paper, licence, record.provenance.weights, signal, supervision)
 
 
 def _tokenized(assessed: Sequence[Assessed]) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import comb
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,8 @@ from benchx.words import plural
 
 OTHER_METRICS = {
     "classification": ("macro_auroc", "macro_auprc"),
+    "few_shot": ("macro_auroc_at_1", "macro_auroc_at_4", "macro_auroc_at_16"),
+    "vqa": ("accuracy", "accuracy_open", "accuracy_closed"),
     "zero_shot": ("macro_auprc",),
     "segmentation": ("dice", "mdice"),
     "retrieval": (),
@@ -67,17 +70,17 @@ def scenarios(columns: Sequence[Column], assessed: Sequence[Assessed], methods: 
 
 
 def expected_score(
-    validation: Sequence[float | None], test: Sequence[float | None], strengths: Sequence[float], budget: int
+    validation: Sequence[float | None], test: Sequence[float | None], preferred: Sequence[float], budget: int
 ) -> float | None:
     """Return the mean test score of the trial that validation chooses among `budget` random ones of all.
 
     The idea of Dodge et al. (EMNLP 2019), without replacement and exact: the k-th best of n trials on validation is
-    chosen if it is among the drawn and no better one is. Of equal validation scores the strongest is taken, as the
+    chosen if it is among the drawn and no better one is. Of equal validation scores the preferred one is taken, as the
     search itself does.
 
     Args:
         validation, test: scores of the n trials; a trial without a validation score ranks last.
-        strengths: of the trials.
+        preferred: of every trial a number, the largest of equals is taken: the L2 strength of a head.
 
     Returns:
         None where a test score is unknown, or there are fewer trials than the budget.
@@ -86,7 +89,7 @@ def expected_score(
     if len(validation) != trials or trials < budget or any(score is None for score in test):
         return None
     scores = [-1.0 if score is None else score for score in validation]
-    order = sorted(range(trials), key=lambda trial: (scores[trial], strengths[trial]), reverse=True)
+    order = sorted(range(trials), key=lambda trial: (scores[trial], preferred[trial]), reverse=True)
     chance = [comb(trials - 1 - place, budget - 1) / comb(trials, budget) for place in range(trials)]
     return sum(p * float(test[i] or 0.0) for p, i in zip(chance, order, strict=True))
 
@@ -135,14 +138,19 @@ def _with_budget(records: dict[tuple[str, str], list[Record]], budget: int) -> S
 
     def score(column: Column, row: Row) -> float | None:
         found = [
-            expected_score(fold.get("selection_curve", ()), fold.get("trial_scores", ()), strengths, budget)
+            expected_score(fold.get("selection_curve", ()), fold.get("trial_scores", ()), preferred, budget)
             for record in records[column.name, row.method]
-            for strengths in (record.cell["settings"]["protocol"].get("strengths", ()),)
+            for preferred in (_preferred(record.cell["settings"]["protocol"]),)
             for fold in record.details["folds"]
         ]
         return None if not found or None in found else fmean(value for value in found if value is not None)
 
     return score
+
+
+def _preferred(protocol: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return what decides between equal trials: the strongest penalty, or the fewest neighbours."""
+    return tuple(protocol.get("strengths", ())) or tuple(-k for k in sorted(set(protocol.get("neighbours", ()))))
 
 
 def _contaminated(column: Column, method: str) -> bool:

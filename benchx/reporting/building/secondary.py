@@ -8,7 +8,27 @@ from typing import Any
 
 BESIDE: dict[str, tuple[str, ...]] = {
     "classification": ("macro_auroc", "macro_auprc", "f1"),
-    "zero_shot": ("macro_auprc", "macro_f1", "macro_accuracy", "top_1", "pointing_game", "heat_iou", "heat_cnr"),
+    "few_shot": tuple(f"macro_auroc_at_{shots}" for shots in (1, 2, 4, 8, 16)),
+    "vqa": (
+        "accuracy",
+        "accuracy_open",
+        "accuracy_closed",
+        "accuracy_unseen",
+        "accuracy_answerable",
+        "majority_accuracy",
+        "majority_by_kind_accuracy",
+    ),
+    "zero_shot": (
+        "macro_auprc",
+        "macro_f1",
+        "macro_accuracy",
+        "top_1",
+        "pointing_game",
+        "heat_ap",
+        "heat_iou",
+        "heat_dice",
+        "heat_cnr",
+    ),
     "segmentation": (
         "dice",
         "iou",

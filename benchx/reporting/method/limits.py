@@ -30,7 +30,8 @@ def _limits(column: Column, row: Row | None) -> Iterator[str]:
         yield "the test set separates the methods weakly (◐): more than a fifth of the variance of scores is noise"
     done, units = len(row.draws), UNITS[column.unit]
     if column.drawn == "nothing":
-        yield f"nothing is drawn, so there is one result: its interval covers the choice of test {units}, no other"
+        why = "draws are averaged" if column.task == "few_shot" else "nothing is drawn"
+        yield f"{why}, so there is one result: its interval covers the choice of test {units}, no other"
     elif done == 1:
         yield f"1 draw of {row.planned_draws}: the interval covers the test {units} only"
     elif done < row.planned_draws:

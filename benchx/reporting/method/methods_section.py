@@ -27,6 +27,9 @@ REFERENCES = {
     "1964;20:191-195.",
     "Davison and Hinkley 1997": "Davison AC, Hinkley DV. Bootstrap Methods and their Application. Cambridge University "
     "Press 1997.",
+    "DeLong, DeLong and Clarke-Pearson 1988": "DeLong ER, DeLong DM, Clarke-Pearson DL. Comparing the areas under two "
+    "or more correlated receiver operating characteristic curves: a nonparametric approach. Biometrics "
+    "1988;44:837-845.",
     "Demsar 2006": "Demsar J. Statistical comparisons of classifiers over multiple data sets. J Mach Learn Res "
     "2006;7:1-30.",
     "Guo et al. 2017": "Guo C, Pleiss G, Sun Y, Weinberger KQ. On calibration of modern neural networks. ICML 2017.",
@@ -45,6 +48,12 @@ REFERENCES = {
     "on chest X-rays. NeurIPS Datasets and Benchmarks 2024.",
 }
 
+
+_DONE = {
+    "few_shot": "adapted with few training cases of each class and as many without it, drawn again and again, and "
+    "tested"
+}
+"""What is done with a method, where neither all labels teach it nor none."""
 
 _CALIBRATION = (
     "Calibration is described by the Brier score (Brier 1950) and the expected calibration error (Guo et al. 2017), "
@@ -126,11 +135,12 @@ def _adaptation(columns: Sequence[Column]) -> Iterator[str]:
         told = []
         for (drawn, planned), fractions in draws.items():
             shares = joined([percent(fraction) for fraction in sorted(fractions)])
-            many = "one result, since nothing is drawn" if drawn == "nothing" else (
+            alone = "the mean over draws" if task == "few_shot" else "since nothing is drawn"
+            many = f"one result, {alone}" if drawn == "nothing" else (
                 f"{plural(planned, 'draw')}, which differ in {VARIED[drawn]}"
             )  # fmt: skip
             told.append(f"with {shares} of the training data ({many})")
-        done = "adapted" if KINDS[task].trained else "used, without training,"
+        done = _DONE.get(task, "adapted" if KINDS[task].trained else "used, without training,")
         yield f"For {task} it was {done} by the suite's protocol '{protocol}' {joined(told)}."
 
 
@@ -143,13 +153,20 @@ def _intervals(board: Board, columns: Sequence[Column]) -> Iterator[str]:
         "Hinkley 1997); a replicate that lacked a value of a class was drawn again."
     )
     primaries = dict.fromkeys(column.primary for column in columns)
-    measures = [METRICS[name] for name in primaries if name != "macro_auroc"]
-    if "macro_auroc" in primaries:
+    ranking = [name for name in primaries if name.startswith("macro_auroc")]
+    measures = [METRICS[name] for name in primaries if name not in ranking]
+    if ranking:
         yield (
             f"Since the AUROC of a class rests on the fewest {units} m that hold a positive, or a negative, each "
             "class's part of that variance was multiplied by m/(m - 1) and has m - 1 degrees of freedom (parts joined "
             f"as by Satterthwaite 1946, at most one less than the {units} behind all classes). Where one alone holds a "
             "class, or a class was told apart without an error, the variance of one score anywhere in [0, 1] was added."
+        )
+    if any(name != "macro_auroc" for name in ranking):
+        yield (
+            "An AUROC averaged over draws of few training cases followed in every replicate from the mean placements "
+            "of its cases (DeLong, DeLong and Clarke-Pearson 1988), to first order; its interval is over test cases, "
+            "with the draws as they were."
         )
     if measures:
         yield (

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from math import sqrt
 from typing import Any
 
-import numpy as np
-
-from benchx.errors import printable
 from benchx.reporting.board import Board, Column, Published
+from benchx.reporting.csv_text import csv_text
 from benchx.reporting.grouping import difference, tied_with_best
 from benchx.reporting.rows import Row
 
-_FORMULA_STARTS = ("=", "+", "-", "@")
-
 
 def to_csv(board: Board) -> str:
-    """Return the board as CSV (UTF-8, comma, one header line).
+    """Return the board as CSV, see `benchx.reporting.csv_text`.
 
     `origin` is `here` for results of the store, else `paper` or `authors-code`. A method without a result has a
-    row with its reason in `absent`. A text that a spreadsheet would take for a formula gets an apostrophe in front;
-    control characters are written as escapes, so that a row is a line.
+    row with its reason in `absent`.
     """
     rows = [
         _about(board, column) | row
@@ -36,11 +29,7 @@ def to_csv(board: Board) -> str:
     secondary = sorted(
         {f"secondary_{name}" for column in board.columns for row in column.rows for name in row.secondary}
     )
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=[*_FIELDS, *secondary], restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return out.getvalue()
+    return csv_text([*_FIELDS, *secondary], rows)
 
 
 _FIELDS = (
@@ -131,18 +120,3 @@ def _published(column: Column, row: Published) -> dict[str, Any]:
         "source": row.source,
         "note": row.note,
     }
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        value = "; ".join(value)
-    if isinstance(value, str):
-        value = printable(value)
-        return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
-    return repr(float(value)) if isinstance(value, float) else str(value)

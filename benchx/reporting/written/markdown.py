@@ -48,8 +48,20 @@ def to_markdown(board: Board, figures: Sequence[str] = ()) -> str:
 
 
 def _methods(board: Board) -> str:
+    headers = ["method", "title", "signal", "supervision", "paper", "licence", "weights (sha256)"]
     rows = [
-        [escape(part) for part in (one.name, one.title, one.paper, one.licence, digest_start(one.weights or "none"))]
+        [
+            escape(part)
+            for part in (
+                one.name,
+                one.title,
+                ", ".join(one.signal),
+                ", ".join(one.supervision),
+                one.paper,
+                one.licence,
+                digest_start(one.weights or "none"),
+            )
+        ]
         for one in board.methods
     ]
-    return table(["method", "title", "paper", "licence", "weights (sha256)"], rows)
+    return table(headers, rows)

@@ -12,12 +12,12 @@ from benchx.reporting.markdown_text import bullets, escape, table
 from benchx.reporting.rows import Row
 from benchx.reporting.wording import (
     DOTS,
-    DRAWN,
     ORIGINS,
     TRANSDUCTIVE,
     VERDICTS,
     against_published,
     cases,
+    drawn_words,
     estimate_text,
     interval,
     late_words,
@@ -132,7 +132,7 @@ def _remarks(columns: Sequence[Column]) -> list[str]:
 
 def _remarks_on(column: Column) -> list[str]:
     one_draw = all(len(row.draws) == 1 for row in column.rows)
-    lines = [DRAWN[column.drawn] + ("; the intervals cover the test cases only" if one_draw else "")]
+    lines = [drawn_words(column) + ("; the intervals cover the test cases only" if one_draw else "")]
     told = column.discriminability
     if told is not None and told.verdict != "separates":
         why = f"F = {told.f:.2f}, {p_value(told.p_value)}, reliability {told.reliability:.2f}"

@@ -63,7 +63,7 @@ def _render(board: Board, detail: Detail) -> str:
             verdicts=wording.VERDICTS,
             corrections=wording.CORRECTIONS,
             families=wording.FAMILIES,
-            drawn=wording.DRAWN,
+            drawn_words=wording.drawn_words,
             transductive=wording.TRANSDUCTIVE
             if any(row.transductive for column in board.columns for row in column.rows)
             else None,

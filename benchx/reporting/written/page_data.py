@@ -12,7 +12,7 @@ from benchx.datasets.samples import UNITS
 from benchx.reporting.board import Board, Column
 from benchx.reporting.grouping import at_largest_fraction
 from benchx.reporting.rows import Draw, Part, Row
-from benchx.reporting.wording import DRAWN, against_published, digest_start, late_words
+from benchx.reporting.wording import against_published, digest_start, drawn_words, late_words
 from benchx.reporting.written.page_tables import page_order, published_rows
 from benchx.statistics.variance import Estimate
 
@@ -105,7 +105,7 @@ def _column(column: Column, tables: _Tables, detailed: bool) -> dict[str, Any]:
         "protocol": column.protocol,
         "fraction": column.fraction,
         "primary": column.primary,
-        "drawn": DRAWN[column.drawn],
+        "drawn": drawn_words(column),
         "testSet": f"{column.cases} cases of {column.units} {UNITS.get(column.unit, column.unit)}",
         "images": digest_start(column.images),
         "split": digest_start(column.split),

@@ -155,7 +155,7 @@ def run(problem: Problem, fit: Fit, advance: Callable[[int, int], None]) -> Outc
 
 
 def _draw(cell: Cell, samples: Samples, labels: np.ndarray, number: int, fold: Fold) -> Draw:
-    if cell.split == "cv5" and cell.settings["protocol"]["kind"] == "frozen":
+    if cell.split == "cv5" and cell.settings["protocol"]["kind"] in ("frozen", "paired"):
         # The head's strength is chosen inside train, so all four other folds may teach it.
         fold = replace(fold, train=np.sort(np.concatenate([fold.train, fold.val])), val=fold.val[:0])
     return Draw(number, *draw_rows(cell, samples, labels, number, fold), fold.test)

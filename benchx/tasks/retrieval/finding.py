@@ -11,7 +11,8 @@ from benchx.metrics.retrieval import DEPTHS
 from benchx.metrics.retrieval.chance import class_chance, pair_chance
 from benchx.metrics.retrieval.positives import Positives
 from benchx.metrics.retrieval.scores import Scores, Values, class_values, pair_values
-from benchx.metrics.retrieval.search import ClassMatches, Ranking, match_classes, rank_positives
+from benchx.metrics.retrieval.search import ClassMatches, Ranking, match_similarities, rank_similarities
+from benchx.metrics.retrieval.similarity import Chunks
 from benchx.metrics.retrieval.top import Top, reranked
 
 Own = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -34,40 +35,38 @@ class Found:
         """The lists of first items, whose order a method's own similarity may change."""
         return [self.ranking.top, *([self.matches.top] if self.matches is not None else [])]
 
-    def reordered(self, own: Own) -> Found:
-        """Return the same with the listed items in the order of a method's own similarity."""
+    def reordered(self, own: Own, first: int) -> Found:
+        """Return the same with the first of the listed items in the order of a method's own similarity."""
         matches = self.matches
         return Found(
-            self.ranking.with_top(reranked(self.ranking.top, own)),
-            None if matches is None else replace(matches, top=reranked(matches.top, own)),
+            self.ranking.with_top(_first_anew(self.ranking.top, own, first)),
+            None if matches is None else replace(matches, top=_first_anew(matches.top, own, first)),
         )
 
 
 def find(
-    queries: np.ndarray,
-    gallery: np.ndarray,
+    chunks: Callable[[], Chunks],
+    candidates: int,
     positives: Positives,
     labels: tuple[np.ndarray, np.ndarray] | None,
     *,
     exclude_own: bool,
     top: int,
-    device: str,
 ) -> Found:
     """Search one direction, see `benchx.metrics.retrieval.search`.
 
     Args:
-        queries, gallery: embeddings [Q, P] and [G, P].
+        chunks: begins to give the similarities of all queries with the whole gallery.
+        candidates: size of the gallery.
         labels: of queries [Q, C] and gallery [G, C], for matches of classes.
         exclude_own: whether a query's positives are no candidates for these.
         top: how many first items are listed, at least the largest of `DEPTHS`.
     """
-    place = device if device.startswith("cuda") else "cpu"
     top = max(top, *DEPTHS)
-    ranking = rank_positives(queries, gallery, positives, top=top, device=place)
+    ranking = rank_similarities(chunks(), positives, candidates, top=top)
     if labels is None:
         return Found(ranking, None)
-    own = positives if exclude_own else None
-    return Found(ranking, match_classes(queries, gallery, *labels, own=own, top=top, device=place))
+    return Found(ranking, match_similarities(chunks(), *labels, own=positives if exclude_own else None, top=top))
 
 
 def values(found: Found) -> Values:
@@ -89,3 +88,9 @@ def chance(found: Found) -> Scores:
 
 def _plain(name: str) -> str:
     return name.replace("@", "_at_")
+
+
+def _first_anew(top: Top, own: Own, first: int) -> Top:
+    parts = ("rows", "similarities", "relevant")
+    anew = reranked(Top(*(getattr(top, name)[:, :first] for name in parts)), own)
+    return Top(*(np.concatenate([getattr(anew, name), getattr(top, name)[:, first:]], axis=1) for name in parts))

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from benchx.datasets.five_by_200 import FINDINGS, PER_FINDING, five_by_200
-from benchx.datasets.samples import Report, Samples
+from benchx.datasets.samples import Samples
 from benchx.datasets.splits import Fold
 from benchx.errors import NotApplicable
 from benchx.metrics.retrieval.positives import Positives
+from benchx.tasks.report_texts import text_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def gather(samples: Samples, rows: np.ndarray, folds: np.ndarray, sections: Sequ
         NotApplicable: no image has a text.
     """
     table = samples.table
-    texts = [_text(samples.reports.get(name), sections) for name in table["sample"].to_numpy()[rows]]
+    texts = [text_of(samples.reports.get(name), sections) for name in table["sample"].to_numpy()[rows]]
     kept = np.flatnonzero([text != "" for text in texts])
     if len(kept) == 0:
         raise NotApplicable(
@@ -113,8 +114,3 @@ def gather(samples: Samples, rows: np.ndarray, folds: np.ndarray, sections: Sequ
         Positives.sharing(reports, own),
         len(rows) - len(kept),
     )
-
-
-def _text(report: Report | None, sections: Sequence[str]) -> str:
-    parts = [getattr(report, name) for name in sections] if report is not None else []
-    return " ".join(" ".join(part.split()) for part in parts if part).strip()

@@ -8,9 +8,9 @@ from typing import Any
 
 from benchx.digests import digest_lines
 from benchx.errors import NotApplicable, WeightsMissing
-from benchx.prompts.queries import FILE, NAMES, query_of, read_descriptions
-from benchx.prompts.schema import AnyPromptSet, Queries
-from benchx.prompts.texts import Prompts, prompts_for
+from benchx.prompts.queries import FILE, NAMES, kad_name, query_of, read_descriptions
+from benchx.prompts.schema import AnyPromptSet, Descriptions, Queries
+from benchx.prompts.texts import Prompts, prompts_for, spoken
 from benchx.tasks.zero_shot.rules import Rule
 
 
@@ -23,28 +23,36 @@ class Asked:
         positive: for each class, the places in `texts` that say it is present; one may stand twice.
         negative: those that say it is absent; empty where the prompt set has none.
         described: JSON-able, for the record.
+        names: of each class, as they stand in its texts; empty where it is asked by fixed queries.
     """
 
     texts: tuple[str, ...]
     positive: tuple[tuple[int, ...], ...]
     negative: tuple[tuple[int, ...], ...]
     described: dict[str, Any]
+    names: tuple[str, ...] = ()
 
 
 def ask(rule: Rule, prompt_set: AnyPromptSet, classes: tuple[str, ...], weights: Path | None, method: str) -> Asked:
     """Turn a prompt set into what a method is asked by a rule.
 
-    A method with fixed queries takes no prompts: it is asked these, whatever the prompt set.
+    A method with queries of its own takes no prompts: it is asked these, whatever the prompt set, but for a set of
+    descriptions, which it is asked instead, all of them together.
 
     Args:
         weights: the weights root, where the sentences of fixed queries lie in the method's folder.
 
     Raises:
         UsageError: the prompt set lacks a class.
-        NotApplicable: the prompt set is of fixed queries and the method has none, or they have none for a class.
+        NotApplicable: the prompt set is of fixed queries and the method has none, or they have none for a class; or
+            one class alone is to be weighed against others.
         WeightsMissing: the sentences of the fixed queries are not there.
     """
-    if rule.fixed_queries:
+    if rule.asks != "prompts":
+        if isinstance(prompt_set, Descriptions):
+            return _described(prompt_set, classes)
+        if rule.asks == "names":
+            return _named(classes)
         return _fixed(
             prompt_set if isinstance(prompt_set, Queries) else Queries(kind="queries"), classes, weights, method
         )
@@ -52,9 +60,16 @@ def ask(rule: Rule, prompt_set: AnyPromptSet, classes: tuple[str, ...], weights:
         raise NotApplicable(
             f"'{method}' is not asked by fixed queries",
             f"the rule '{rule.title}' takes prompts, and the prompt set is of kind 'queries'",
-            "use a prompt set of another kind, or MedKLIP with scoring: official",
+            "use a prompt set of another kind, or MedKLIP, MeDSLIP or KAD with scoring: official",
         )
-    return _prompted(prompts_for(prompt_set, classes), prompt_set.kind)
+    asked = _prompted(prompts_for(prompt_set, classes), prompt_set.kind)
+    if rule.reads == "concepts" and len(classes) < 2 and not any(asked.negative):
+        raise NotApplicable(
+            f"'{method}' cannot be asked about {classes[0]} alone",
+            f"without texts of absence the rule '{rule.title}' weighs classes against each other",
+            "use prompts of kind 'pairs', two classes or more, or scoring: common",
+        )
+    return asked
 
 
 def _prompted(prompts: dict[str, Prompts], kind: str) -> Asked:
@@ -72,6 +87,28 @@ def _prompted(prompts: dict[str, Prompts], kind: str) -> Asked:
                 name: {"positive": list(one.positive), "negative": list(one.negative)} for name, one in prompts.items()
             },
         },
+        tuple(map(spoken, prompts)),
+    )
+
+
+def _described(descriptions: Descriptions, classes: tuple[str, ...]) -> Asked:
+    """Ask all descriptions, in their order: an answer depends on the whole set, so that must not follow the classes."""
+    prompts_for(descriptions, classes)
+    texts = tuple(dict.fromkeys(descriptions.classes.values()))
+    positive = tuple((texts.index(descriptions.classes[name]),) for name in classes)
+    return Asked(
+        texts, positive, tuple(() for _ in classes), {"kind": "descriptions", "classes": dict(descriptions.classes)}
+    )
+
+
+def _named(classes: tuple[str, ...]) -> Asked:
+    asked = {name: kad_name(name) for name in classes}
+    texts = tuple(dict.fromkeys(asked.values()))
+    return Asked(
+        texts,
+        tuple((texts.index(text),) for text in asked.values()),
+        tuple(() for _ in classes),
+        {"kind": "names", "classes": asked},
     )
 
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from benchx.metrics.zero_shot import class_embedding, common_scores, over_prompts, presence_probability, unit
+from benchx.metrics.zero_shot import (
+    class_embedding,
+    common_scores,
+    over_prompts,
+    presence_probability,
+    unit,
+    whole_and_local_probability,
+)
 
 if TYPE_CHECKING:
     from benchx.methods.cards.schema import Card
@@ -26,16 +33,18 @@ class Rule:
 
     Attributes:
         title: for the record.
-        reads: what is compared: the `embedding`s of images and texts, or the method's own `similarity`.
+        reads: what is compared: the `embedding`s of images and texts, the method's own `similarity`, or whole images
+            and their patches with `concepts`.
         standardised: which classes are brought to mean 0 and deviation 1 over images: none, those without negative
             prompts (`unopposed`), or all.
-        fixed_queries: whether the method is asked a set of texts of its own.
+        asks: whether the method is asked the prompts of the suite, or texts of its own: sentences on 75 `observations`,
+            or the `names` of the classes. It is asked the descriptions of a suite in their place.
     """
 
     title: str
-    reads: Literal["embedding", "similarity"]
+    reads: Literal["embedding", "similarity", "concepts"]
     standardised: Literal["none", "unopposed", "all"] = "none"
-    fixed_queries: bool = False
+    asks: Literal["prompts", "observations", "names"] = "prompts"
 
     def standardises(self, negative: Columns) -> np.ndarray:
         """Return bool [C]: which classes are standardised."""
@@ -48,7 +57,11 @@ BEST = Rule("the best positive prompt", "similarity", standardised="all")
 MEAN = Rule("the mean of the positive prompts", "similarity")
 PRESENCE = Rule("softmax of the cosines with presence and absence", "embedding")
 BIOVIL = Rule("softmax of the cosines with presence and absence, prompts averaged before normalising", "embedding")
-QUERIES = Rule("the probability that the method's own query is answered with", "similarity", fixed_queries=True)
+QUERIES = Rule("the probability that the method's own query is answered with", "similarity", asks="observations")
+NAMES = Rule("the probability that the name of the class is answered with", "similarity", asks="names")
+
+COSINE = Rule("cosine with presence minus cosine with absence, without logit scale", "embedding")
+CONCEPTS = Rule("half the softmax of whole images, half that of the 128 patches nearest to the name", "concepts")
 
 OFFICIAL = {
     "biovil": BIOVIL,
@@ -58,15 +71,21 @@ OFFICIAL = {
     "clip-rn50": PRESENCE,
     "clip-vit-b16": PRESENCE,
     "clip-vit-b32": PRESENCE,
+    "conceptclip": CONCEPTS,
     "gloria": BEST,
+    "kad": NAMES,
     "medclip-resnet50": MEAN,
     "medclip-vit": MEAN,
     "medklip": QUERIES,
+    "medslip": QUERIES,
+    "unimed-b16": COSINE,
+    "unimed-l14-base-text": COSINE,
+    "unimed-l14-large-text": COSINE,
 }
 """By the name of a card. CLIP and BiomedCLIP: their softmax over candidate texts, the candidates being presence and
 absence; their logit scale changes no order and is left out, as in CheXzero."""
 
-BY_SCORER = {"gloria": BEST, "medklip": QUERIES}
+BY_SCORER = {"conceptclip": CONCEPTS, "gloria": BEST, "kad": NAMES, "medklip": QUERIES, "medslip": QUERIES}
 """For a card of another name, by its scorer; without an entry `BEST`."""
 
 
@@ -92,7 +111,7 @@ def scores_of_embeddings(
     """
     present = [texts[list(some)] for some in positive]
     absent = [texts[list(some)] if some else None for some in negative]
-    if rule == COMMON:
+    if rule in (COMMON, COSINE):
         return common_scores(images, present, absent)
     directions, columns = unit(images), []
     for some, others in zip(present, absent, strict=True):
@@ -106,3 +125,16 @@ def scores_of_embeddings(
 def scores_of_similarities(rule: Rule, similarities: np.ndarray, positive: Columns) -> np.ndarray:
     """Return the scores [N, C] of a rule that reads the method's own similarity [N, T]; absence is not asked."""
     return over_prompts(similarities, positive, "mean" if rule == MEAN else "max")
+
+
+def scores_of_concepts(whole: np.ndarray, local: np.ndarray, classes: int) -> np.ndarray:
+    """Return the scores [N, C] of a rule that reads concepts.
+
+    Args:
+        whole, local: logits [N, K]; K = C: every class against the others; K = 2 C: the presence of every class, then
+            the absence of every class, each against its own.
+    """
+    if whole.shape[1] == classes:
+        return whole_and_local_probability(whole, local)
+    opposed = (logits.reshape(len(logits), 2, classes).swapaxes(1, 2) for logits in (whole, local))
+    return whole_and_local_probability(*opposed)[..., 0]

@@ -17,9 +17,10 @@ from benchx.protocols import ZeroShot, read_protocol
 from benchx.tasks.folds import describe
 from benchx.tasks.predictions import Outcome, classification_table
 from benchx.tasks.subgroups import group_columns
-from benchx.tasks.zero_shot.answering import Question, answers, ground, question
+from benchx.tasks.zero_shot.answering import Question, answers, ground, questions
 from benchx.tasks.zero_shot.grounding import Found
 from benchx.tasks.zero_shot.scores import score
+from benchx.tasks.zero_shot.searching import best, on_validation, searched
 from benchx.workspace import Workspace
 
 TRANSDUCTIVE = "transductive: scores are standardised over the test images, so each depends on the others"
@@ -31,7 +32,7 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
     Raises:
         NotApplicable: the method reads no text or does not embed images and texts in one space, the classes cannot be
             asked about, or none has both values among the test images.
-        UsageError: the prompt set lacks a class.
+        UsageError: the prompt set lacks a class; with a search, every one does.
         WeightsMissing: the tokenizer or the sentences of fixed queries are not there.
     """
     protocol = read_protocol(cell.settings["protocol"])
@@ -45,23 +46,46 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
             "an AUROC needs positives and negatives",
             "use split cv5 in a suite of your own, or the whole dataset",
         )
-    asked = question(cell, protocol, workspace)
-    rows = np.unique(np.concatenate([tested, *(fold.val for fold in folds)]))
-    scores = answers(asked, rows)
-    found, why = ground(asked, rows) if protocol.grounding else (None, None)
-    parts = [_fold(asked, number, fold, scores, labels, found) for number, fold in enumerate(folds)]
+    asked, refused = questions(cell, protocol, workspace)
+    validation: dict[int, np.ndarray] = {}
+    found: list[dict[int, float | None]] = []
+    numbers = [0] * len(folds)
+    if protocol.search:
+        on_val = np.unique(np.concatenate([fold.val for fold in folds]))
+        validation = dict(zip(asked, answers(list(asked.values()), on_val), strict=True))
+        found = [on_validation(validation, labels, fold) for fold in folds]
+        numbers = [best(one) for one in found]
+    scores: dict[int, np.ndarray] = {}
+    looks: dict[int, tuple[Found | None, str | None]] = {}
+    for number in sorted(set(numbers)):
+        theirs = [fold for fold, chosen in zip(folds, numbers, strict=True) if chosen == number]
+        test = np.unique(np.concatenate([fold.test for fold in theirs]))
+        both = np.unique(np.concatenate([test, *(fold.val for fold in theirs)]))
+        (scores[number],) = answers([asked[number]], test if protocol.search else both)
+        looks[number] = ground(asked[number], both) if protocol.grounding else (None, None)
+    parts = []
+    for place, (fold, number) in enumerate(zip(folds, numbers, strict=True)):
+        own = scores[number].copy()
+        if protocol.search:
+            own[fold.val] = validation[number][fold.val]
+        parts.append(_fold(asked[number], place, fold, own, labels, looks[number][0]))
     predictions = pd.concat([table for table, _ in parts], ignore_index=True)
     predictions = predictions.assign(**group_columns(samples.table.iloc[tested]))
+    taken = [asked[number] for number in sorted(set(numbers))]
     details: dict[str, Any] = {
         "folds": [details for _, details in parts],
-        "rule": asked.rule.title,
-        "prompts": asked.asked.described,
-        "transductive": protocol.statistics == "test" and bool(asked.standardised.any()),
+        "rule": taken[0].rule.title,
+        "prompts": taken[0].asked.described if len(taken) == 1 else [one.asked.described for one in taken],
+        "transductive": protocol.statistics == "test" and any(bool(one.standardised.any()) for one in taken),
     }
     if details["transductive"]:
         details["note"] = TRANSDUCTIVE
-    if why:
+    if why := next((why for _, why in looks.values() if why), None):
         details["without_grounding"] = why
+    if protocol.search:
+        details |= searched(protocol, found, refused)
+        for fold_details, number in zip(details["folds"], numbers, strict=True):
+            fold_details["chosen"] = number
     return Outcome(predictions, score(predictions), details)
 
 

@@ -2,8 +2,10 @@
 
 A table is that of classification with `call:NAME` (float32): 1 = called at the threshold that was chosen on validation
 cases, 0 = not, NaN = there was none. Where heat maps were compared with outlines it has, for the classes that have
-both and NaN where an image has no outline of the class: `pointing:NAME`, `heat_iou:NAME` (the mean over nine
-thresholds), `heat_iou_chosen:NAME` (at the one chosen on validation) and `heat_cnr:NAME`.
+both and NaN where an image has no outline of the class: `pointing:NAME`, `pointing_cell:NAME`, `heat_ap:NAME`,
+`heat_cnr:NAME`, and of IoU and Dice `heat_iou:NAME` and `heat_dice:NAME` (the mean over nine thresholds) and
+`heat_iou_chosen:NAME` and `heat_dice_chosen:NAME` (at the one chosen on validation, by IoU). Tables of earlier versions
+lack some of them.
 """
 
 from __future__ import annotations
@@ -20,8 +22,12 @@ from benchx.tasks.measures import Measure, ratio
 
 HEAT = {
     "pointing_game": "pointing",
+    "pointing_game_cell": "pointing_cell",
+    "heat_ap": "heat_ap",
     "heat_iou": "heat_iou",
     "heat_iou_chosen": "heat_iou_chosen",
+    "heat_dice": "heat_dice",
+    "heat_dice_chosen": "heat_dice_chosen",
     "heat_cnr": "heat_cnr",
 }
 """Scores of heat maps and the columns they are means of, see `benchx.metrics.grounding`."""

@@ -158,5 +158,5 @@ def test_the_phantom_names_the_nih_file_of_the_same_image(tmp_path):
 
 def test_known_before_the_files_are_there():
     dataset = rsna.DATASET
-    assert dataset.tasks == ("classification", "segmentation", "zero_shot")
+    assert dataset.tasks == ("classification", "few_shot", "segmentation", "zero_shot")
     assert [overlap.dataset for overlap in dataset.overlaps] == ["nih"]

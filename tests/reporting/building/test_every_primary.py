@@ -14,10 +14,12 @@ from scores_by_hand import by_hand, columns_of
 
 from benchx.errors import StoreError
 from benchx.planning import plan
+from benchx.publishing import model_index
+from benchx.publishing.columns import COLUMNS
 from benchx.reporting import wording
 from benchx.reporting.building import scenarios, secondary
 from benchx.reporting.building.leaderboard import Rules, build_board
-from benchx.reporting.method.methods_section import methods_section
+from benchx.reporting.method.methods_section import methods_section, references
 from benchx.tasks.kinds import KINDS
 from benchx.tasks.scoring import FAULTS, MEASURES, SCORERS
 
@@ -25,11 +27,12 @@ REPLICATES = 600
 SKILLS = {"mrm": 0.8, "gloria": 0.3, "random-resnet50": 0.28}
 PRIMARIES = [(task, primary) for task, kind in KINDS.items() for primary in kind.primaries]
 AS_WRITTEN = {"classification": "f1", "segmentation": "dice", "zero_shot": "macro_auroc",
-              "retrieval": "i2t_recall_at_10", "report_generation": "bleu_4"}  # fmt: skip
+              "retrieval": "i2t_recall_at_10", "report_generation": "bleu_4", "few_shot": "macro_auroc_at_16",
+              "vqa": "accuracy"}  # fmt: skip
 
 
 PROTOCOLS = {"classification": "frozen", "segmentation": "segment", "zero_shot": "zero-shot", "retrieval": "retrieve",
-             "report_generation": "generate"}  # fmt: skip
+             "report_generation": "generate", "few_shot": "few-shot", "vqa": "answer"}  # fmt: skip
 
 
 def ranked_by(folder, task, primary):
@@ -136,7 +139,7 @@ def resampled(column, store, methods, seed):
 def behind(column, store, method):
     """How many patients a score rests on: those with a case that counts, or the rarer value of the one class."""
     table = tables_of(store, column.row(method))[0]
-    if column.primary == "macro_auroc":
+    if column.primary.startswith("macro_auroc"):
         return min(table.loc[table["label:Pneumonia"] == value, "cluster"].nunique() for value in (0, 1))
     if column.primary == "f1":
         counts = (table["label:Pneumonia"] == 1) | (table["score:Pneumonia"] > 0)
@@ -188,7 +191,7 @@ def test_letters_follow_from_p_values_corrected_by_hand(board, task):
     assert {frozenset((pair.a, pair.b)) for pair in column.pairs} == {frozenset(two) for two in combinations(SKILLS, 2)}
 
 
-@pytest.mark.parametrize("task", [task for task in KINDS if task != "classification"])
+@pytest.mark.parametrize("task", [task for task in KINDS if task not in ("classification", "few_shot")])
 def test_a_subgroup_has_the_score_of_its_own_cases_by_hand(board, store, task):
     column = column_of(board, task)
     for row in column.rows:
@@ -226,6 +229,8 @@ def test_class_matches_of_a_dataset_without_classes_are_no_crash(tmp_path):
         ("report_generation", lambda table: table.assign(bleu_match_1=10**6), "more n-grams match than there are"),
         ("zero_shot", lambda table: table.assign(**{"call:Pneumonia": 0.5}), "a call is neither 0 nor 1"),
         ("classification", lambda table: table.drop(columns="label:Pneumonia"), "classes"),
+        ("few_shot", lambda table: table.assign(**{"placement:4:Pneumonia": 2.0}), "outside its range"),
+        ("vqa", lambda table: table.assign(closed=2), "a flag is neither 0 nor 1"),
     ],
 )
 def test_a_table_that_is_not_its_tasks_is_refused_in_three_lines(tmp_path, task, spoil, said):
@@ -292,3 +297,72 @@ def test_a_method_that_no_class_could_be_scored_of_is_absent_with_the_reason(tmp
     made.put(record(cell, None, {}), predictions(cell, 1, 4, 1, 0.1))
     column = next(one for one in board_of(suite, made).columns if one.dataset == cell.dataset)
     assert column.absent == {"random-resnet50": "no class can be scored"}
+
+
+def test_every_task_and_primary_has_words_columns_and_a_scorer():
+    for task, kind in KINDS.items():
+        assert set(kind.primaries) <= set(wording.METRICS)
+        assert {*kind.primaries} - {"macro_auroc"} <= set(MEASURES[task])
+        assert task in secondary.BESIDE
+        assert task in scenarios.OTHER_METRICS
+        assert task in COLUMNS
+        assert task in SCORERS
+        assert task in FAULTS
+        assert task in model_index.TASKS
+        assert set(kind.primaries) <= set(model_index.METRICS[task])
+
+
+def few_shots(board):
+    return next(column for column in board.columns if column.task == "few_shot")
+
+
+def test_a_few_shot_column_has_its_classes_with_intervals(board, store):
+    for row in few_shots(board).rows:
+        (table,) = tables_of(store, row)
+        (part,) = row.classes
+        assert (part.name, part.cases) == ("Pneumonia", int((table["label:Pneumonia"] == 1).sum()))
+        assert part.score.value == pytest.approx(by_hand("macro_auroc_at_16", columns_of(table)), rel=1e-9)
+        assert part.score.low < part.score.value < part.score.high
+        assert row.subgroups == ()
+        assert set(row.secondary) == {f"macro_auroc_at_{shots}" for shots in (1, 2, 4, 8)}
+        assert [draw.name for draw in row.draws] == ["deterministic"]
+
+
+def test_a_class_without_cases_for_so_many_shots_is_named(tmp_path):
+    suite = suite_of(tmp_path)
+
+    def edit(cell, table):
+        other = table.filter(like="Pneumonia").rename(columns=lambda name: name.replace("Pneumonia", "Rare"))
+        return table.join(other.assign(**{"placement:16:Rare": np.float32("nan")}))
+
+    rare = measured_store(tmp_path / "rare", suite, keep=lambda cell: cell.task == "few_shot", edit=edit)
+    column = few_shots(board_of(suite, rare))
+    assert column.excluded == {"Rare": "too few training cases for 16 shots"}
+    for row in column.rows:
+        (table,) = tables_of(rare, row)
+        expected = by_hand("macro_auroc_at_16", columns_of(table.drop(columns=["label:Rare"])))
+        assert row.score.value == pytest.approx(expected, rel=1e-9)
+        assert [(part.name, part.score is None) for part in row.classes] == [("Pneumonia", False), ("Rare", True)]
+
+
+def test_fewer_shots_than_the_board_asks_for_are_told(tmp_path):
+    suite = suite_of(tmp_path)
+
+    def edit(cell, table):
+        return table[[name for name in table if not name.startswith("placement:16:")]]
+
+    def keep(cell):
+        return cell.task in ("few_shot", "vqa")
+
+    board = board_of(suite, measured_store(tmp_path / "fewer", suite, keep=keep, edit=edit))
+    assert {column.task for column in board.columns} == {"vqa"}
+    assert any("its test cases give no macro_auroc_at_16" in line for line in board.empty)
+
+
+def test_what_a_paper_says_of_few_shots_and_questions(board):
+    data, intervals = methods_section(board, "mrm")[:2]
+    assert "(one result, the mean over draws)" in data
+    assert "For few_shot it was adapted with few training cases of each class" in data
+    assert "80 test questions" in data or "n = 80" in data
+    assert "mean placements of its cases (DeLong, DeLong and Clarke-Pearson 1988)" in intervals
+    assert any("Comparing the areas under" in line for line in references([intervals]))

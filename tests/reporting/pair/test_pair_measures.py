@@ -162,6 +162,7 @@ def test_the_command_tests_every_task_by_its_own_metric(tmp_path, suite, benchx)
     columns = json.loads(out, parse_constant=refuse)["columns"]
     assert {(one["task"], one["metric"]) for one in columns} == {
         *PRIMARIES.items(), ("classification", "macro_auroc"), ("zero_shot", "macro_auroc"),
+        ("few_shot", "macro_auroc_at_16"), ("vqa", "accuracy"),
     }  # fmt: skip
     measured = ["t (the board's)", "percentile", "BCa", "permutation", "Wilcoxon", "equivalence (TOST)"]
     for one in columns:

@@ -31,6 +31,8 @@ COLUMNS = {
     ("siim", "classification", "frozen", "macro_auroc"),
     ("rsna", "segmentation", "segment", "dice"),
     ("rsna", "zero_shot", "zero-shot", "macro_auroc"),
+    ("rsna", "few_shot", "few-shot", "macro_auroc_at_16"),
+    ("vqa-rad", "vqa", "answer", "accuracy"),
     ("mimic-cxr", "retrieval", "retrieve", "i2t_recall_at_10"),
     ("mimic-cxr", "report_generation", "generate", "bleu_4"),
 }
@@ -160,6 +162,9 @@ def test_markdown_has_a_part_for_every_task_in_its_own_words(folder):
     assert "in 2 of 2 searches of 6 trials the best was among the last third" in parts["segmentation, segment"]
     assert "i2t_recall_at_10 on 80 queries of 40 patients" in parts["retrieval, retrieve"]
     assert "bleu_4 on 80 test studies of 40 patients" in parts["report_generation, generate"]
+    assert "accuracy on 80 test questions of 40 patients" in parts["vqa, answer"]
+    assert "one result, the mean over its draws; the intervals" in parts["few_shot, few-shot"]
+    assert "macro_auroc_at_16 on 80 test images of 40 patients" in parts["few_shot, few-shot"]
     assert "‡ scores are standardised over the test images" in parts["zero_shot, zero-shot"]
     for name in ("segmentation, segment", "retrieval, retrieve", "report_generation, generate"):
         assert not re.search("auroc|calibrat", parts[name], re.I), name
@@ -174,6 +179,8 @@ def test_latex_captions_every_table_with_its_metric(folder):
         "classification, frozen": "f1 and macro_auroc",
         "segmentation, segment": "dice",
         "zero_shot, zero-shot": "macro_auroc",
+        "few_shot, few-shot": "macro_auroc_at_16",
+        "vqa, answer": "accuracy",
         "retrieval, retrieve": "i2t_recall_at_10",
         "report_generation, generate": "bleu_4",
     }
@@ -246,13 +253,16 @@ def test_the_report_names_what_it_has_beside_the_metric(board, dice):
         "Calibration and operating points of classification",
         "Other scores of segmentation",
         "Other scores of zero_shot",
+        "Other scores of few_shot",
         "Other scores of retrieval",
         "Other scores of report_generation",
+        "Other scores of vqa",
     ]
     assert {"meteor", "cider"}.isdisjoint(others[1].table.headers)
     said = method_report(board, "mrm").methods_section[0]
     assert "of segmentation on rsna the Dice coefficient of the foreground, averaged over images; " in said
-    assert "of report_generation on mimic-cxr BLEU-4 of the test set; it was computed" in said
+    assert "of report_generation on mimic-cxr BLEU-4 of the test set; of vqa on vqa-rad the share of" in said
+    assert "questions answered exactly; it was computed" in said
 
 
 @pytest.fixture(scope="module")

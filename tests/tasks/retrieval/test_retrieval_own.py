@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchx import held_texts
 from benchx.encoding import Execution
 from benchx.images.geometry import prepare
 from benchx.images.spec import InputSpec
@@ -15,7 +16,11 @@ from benchx.images.store import build
 from benchx.methods.encoders.base import Features
 from benchx.methods.scorers.gloria import gloria
 from benchx.methods.text.base import TextFeatures
-from benchx.tasks.retrieval import own
+from benchx.metrics.retrieval.positives import Positives
+from benchx.pair_reading import Pairs, compared, open_pairs, read_pairs
+from benchx.tasks.retrieval.finding import find
+from benchx.tasks.retrieval.own import reordered
+from benchx.tasks.retrieval.pool import Pool
 
 SPEC = InputSpec(size=32, resize="stretch", mean=(0.5,), std=(0.25,), channels=1)
 EXECUTION = Execution("cpu", "fp32", False, 3)
@@ -61,22 +66,67 @@ def pixels(tmp_path):
     return build(items, 40, tmp_path / "store", skip_unreadable=False, on_progress=lambda done, total: None)
 
 
-@pytest.mark.parametrize("block", [2, 512])
-def test_every_pair_is_as_compared_alone(pixels, block, monkeypatch) -> None:
-    monkeypatch.setattr(own, "TEXTS", block)
+@pytest.mark.parametrize("held", [1, 2**30])
+@pytest.mark.parametrize("at_a_time", [2, 512])
+def test_every_pair_is_as_compared_alone(pixels, tmp_path, held, at_a_time, monkeypatch) -> None:
+    monkeypatch.setattr(held_texts, "WORD_BYTES", held)
     texts = ["no effusion", "a", "large left effusion and mass", "mass", "clear lungs today"]
     images = np.array([7, 2, 9, 4, 0, 1, 3])
     rng = np.random.default_rng(1)
     keys = np.sort(rng.choice(len(images) * len(texts), 17, replace=False))
-    told = []
-    encoder = LooksAtPlaces()
-    found = own.compare_pairs(
-        encoder, pixels, images, texts, keys, SPEC, EXECUTION, lambda done, total: told.append((done, total))
+    pairs, told, encoder = Pairs(images, texts, keys), [], LooksAtPlaces()
+    read_pairs(
+        encoder,
+        pixels,
+        pairs,
+        SPEC,
+        EXECUTION,
+        compared(encoder),
+        tmp_path / "pairs",
+        lambda done, total: told.append((done, total)),
+        at_a_time=at_a_time,
     )
-    for key, value in zip(keys, found.values, strict=True):
+    found = open_pairs(tmp_path / "pairs")
+    for key, value in zip(keys, found, strict=True):
         image = encoder.encode(prepare(pixels.images(images[[key // 5]]), SPEC))
         alone = encoder.similarity(image, encoder.encode_text([texts[key % 5]]))
         assert float(alone) == pytest.approx(float(value), abs=1e-5)
-        assert found.of(np.array([key // 5]), np.array([[key % 5]])) == value
+        assert found[pairs.places(np.array([key // 5]), np.array([[key % 5]]))] == value
     assert told[-1] == (17, 17)
-    assert len(set(found.values.tolist())) > 10
+    assert len(set(found.tolist())) > 10
+
+
+def test_pairs_of_both_lists_are_read_once_and_give_the_new_order() -> None:
+    rng = np.random.default_rng(2)
+    reports = ("b", "a", "b", "cc", "d")
+    right = Positives.sharing(["a", "b", "cc", "d"], reports), Positives.sharing(reports, ["a", "b", "cc", "d"])
+    pool = Pool(np.array([3, 1, 8, 5]), np.zeros(4, np.int8), reports, reports, np.array([1, 0, 1, 2, 3]), *right, 0)
+    cosines = rng.random((4, 5)).astype(np.float32)
+    cosines[:, 2] = cosines[:, 0]
+    ways = {"i2t": (cosines, right[0]), "t2i": (cosines.T.copy(), right[1])}
+    found = {
+        way: find(
+            lambda table=table: iter([(0, len(table), torch.from_numpy(table.copy()))]),
+            table.shape[1],
+            positives,
+            None,
+            exclude_own=False,
+            top=10,
+        )
+        for way, (table, positives) in ways.items()
+    }
+    score = rng.permutation(16).reshape(4, 4).astype(np.float32)
+    asked = []
+
+    def similarities(pairs: Pairs) -> np.ndarray:
+        asked.append(pairs)
+        return score[np.divmod(pairs.keys, 4)]
+
+    after = reordered(pool, found, 10, similarities)
+    (pairs,) = asked
+    assert (len(pairs), list(pairs.texts)) == (16, ["a", "b", "d", "cc"])
+    for way in ways:
+        table = score[:, [1, 0, 1, 3, 2]]
+        table = table if way == "i2t" else table.T
+        top = after[way].ranking.top
+        np.testing.assert_array_equal(np.take_along_axis(table, top.rows, 1), -np.sort(-table, axis=1))

@@ -153,14 +153,14 @@ def test_two_views_share_a_report_and_without_classes_there_are_no_matches(works
 
 
 def test_oracle_embeddings_find_everything_and_the_excluded_report_is_no_match(workspace, monkeypatch) -> None:
-    from benchx.tasks.retrieval import run
+    from benchx.tasks.retrieval import ranking
 
     def oracle(cell, protocol, workspace, pool, encoder):
         codes = {text: number for number, text in enumerate(dict.fromkeys(pool.texts))}
         texts = np.random.default_rng(0).normal(size=(len(codes), 32))[[codes[text] for text in pool.texts]]
         return texts[pool.to_reports.rows[pool.to_reports.starts[:-1]]], texts
 
-    monkeypatch.setattr(run, "_embed", oracle)
+    monkeypatch.setattr(ranking, "embed", oracle)
     record = execute(cell(), workspace)
     for way in ("i2t", "t2i"):
         assert record.scores[f"{way}_recall_at_1"] == record.scores[f"{way}_mrr"] == record.scores[f"{way}_ndcg"] == 1

@@ -25,11 +25,14 @@ from benchx.tasks.zero_shot.rules import (
     BEST,
     BIOVIL,
     COMMON,
+    CONCEPTS,
+    COSINE,
     MEAN,
     OFFICIAL,
     PRESENCE,
     QUERIES,
     rule_of,
+    scores_of_concepts,
     scores_of_embeddings,
     scores_of_similarities,
 )
@@ -42,6 +45,8 @@ def test_official_rules_are_those_of_cards_that_exist():
     assert rule_of(read_card("medklip"), "official") == QUERIES
     assert rule_of(read_card("mgca-vit"), "official") == BEST
     assert rule_of(read_card("medklip").model_copy(update={"name": "mine"}), "official") == QUERIES
+    assert rule_of(read_card("conceptclip").model_copy(update={"name": "mine"}), "official") == CONCEPTS
+    assert rule_of(read_card("unimed-l14-large-text"), "official") == COSINE
     for name in ("gloria", "medklip", "chexzero"):
         assert rule_of(read_card(name), "common") == COMMON
 
@@ -74,11 +79,24 @@ def test_prompts_are_read_once_each():
         ask(COMMON, alone, ("A", "B"), None, "tiny")
 
 
+def test_texts_come_with_the_names_that_stand_in_them():
+    assert ask(COMMON, PAIRS, ("Pleural_Thickening", "Mass"), None, "tiny").names == ("Pleural Thickening", "Mass")
+
+
+def test_one_class_alone_is_weighed_against_its_absence_only():
+    single = ClassPrompts.model_validate({"kind": "class-prompts", "templates": ["{}"]})
+    assert ask(CONCEPTS, PAIRS, ("Mass",), None, "tiny").negative == ((1,),)
+    assert len(ask(CONCEPTS, single, ("Mass", "Edema"), None, "tiny").texts) == 2
+    with pytest.raises(NotApplicable, match="'tiny' cannot be asked about Mass alone"):
+        ask(CONCEPTS, single, ("Mass",), None, "tiny")
+
+
 def test_which_classes_are_standardised():
     negative = ((1,), (), (2, 3))
     assert COMMON.standardises(negative).tolist() == [False, True, False]
     assert BEST.standardises(negative).tolist() == [True] * 3
-    assert PRESENCE.standardises(negative).tolist() == [False] * 3
+    for rule in (PRESENCE, COSINE, CONCEPTS):
+        assert rule.standardises(negative).tolist() == [False] * 3
 
 
 def test_rules_by_hand():
@@ -93,7 +111,7 @@ def test_rules_by_hand():
         chosen = [texts[one] / (np.linalg.norm(texts[one]) if normalised else 1) for one in some]
         return np.mean(chosen, axis=0)
 
-    for rule in (COMMON, PRESENCE, BIOVIL):
+    for rule in (COMMON, COSINE, PRESENCE, BIOVIL):
         found = scores_of_embeddings(rule, images, texts, positive, negative)
         for row in range(5):
             for column, (some, others) in enumerate(zip(positive, negative, strict=True)):
@@ -101,12 +119,23 @@ def test_rules_by_hand():
                 if others:
                     opposed = cos(row, direction(others, rule != BIOVIL))
                     odds = np.exp([expected, opposed])
-                    expected = expected - opposed if rule == COMMON else odds[0] / odds.sum()
+                    expected = expected - opposed if rule in (COMMON, COSINE) else odds[0] / odds.sum()
                 assert found[row, column] == pytest.approx(expected, abs=1e-12)
     similarities = rng.standard_normal((5, 6))
     best, mean = (scores_of_similarities(rule, similarities, positive) for rule in (BEST, MEAN))
     assert best[:, 0].tolist() == similarities[:, :2].max(1).tolist()
     assert mean[:, 0] == pytest.approx(similarities[:, :2].mean(1))
+
+
+@pytest.mark.parametrize("size", [1.0, 100.0, 3000.0])
+def test_concepts_are_weighed_against_the_others_or_against_their_absence(size):
+    whole, local = (drawn(5, 6, seed=seed).double() * size for seed in (1, 2))
+    among = scores_of_concepts(whole.numpy(), local.numpy(), 6)
+    assert among == pytest.approx((whole.softmax(1) / 2 + local.softmax(1) / 2).numpy(), abs=1e-12)
+    against = scores_of_concepts(whole.numpy(), local.numpy(), 3)
+    for index in range(3):
+        pairs = [logits[:, [index, index + 3]].softmax(1)[:, 0] for logits in (whole, local)]
+        assert against[:, index] == pytest.approx((sum(pairs) / 2).numpy(), abs=1e-12)
 
 
 class Seen(nn.Module):

@@ -2,84 +2,31 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 from sklearn.metrics import f1_score, roc_auc_score
 from tiny_method import SmallEncoder, tiny_method
 from torch.nn.functional import cosine_similarity, interpolate, normalize
+from zero_shot_cells import ALONE, CLASSES, PAIRS, cell
 
 from benchx.cell import execute
 from benchx.errors import BenchxError, UsageError, WeightsMissing
 from benchx.images.geometry import prepare
 from benchx.images.masks import prepare_masks
-from benchx.images.spec import InputSpec
-from benchx.methods.cards.reading import read_card
 from benchx.methods.loading import load
+from benchx.methods.scorers.conceptclip import conceptclip
 from benchx.methods.text.base import TextFeatures
+from benchx.methods.text.tokens import Tokens
 from benchx.metrics.grounding import grounding
 from benchx.metrics.zero_shot import common_scores
-from benchx.phantom.writers import write
-from benchx.planning import Cell
-from benchx.protocols import ZeroShot
 from benchx.results.store import Store
 from benchx.tasks.zero_shot.scores import fault, score
 from benchx.workspace import Workspace
-
-CLASSES = ("Effusion", "Cardiomegaly", "Mass")
-PAIRS = {"kind": "pairs", "templates": {"positive": ["{}", "there is a {}"], "negative": ["no {}"]}}
-ALONE = {"kind": "class-prompts", "templates": ["{}", "there is a {}"]}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("zero-shot")
-    write("nih", root / "nih", 40, 3, 72, lambda done, total: None)
-    (root / "weights.pt").write_bytes(b"weights")
-    return root
-
-
-@pytest.fixture
-def workspace(place, monkeypatch) -> Workspace:
-    """A workspace of small methods under the names of real ones, with labels that are drawn for every image."""
-    small = InputSpec(size=64, resize="stretch", mean=(0.5,), std=(0.25,), channels=1)
-    names = ("chexzero", "medclip-vit", "mgca-vit")
-    made = Workspace(
-        Store(place / "store"),
-        cards={name: read_card(name).model_copy(update={"input": small}) for name in names},
-        roots={"nih": place / "nih"},
-        weights_root=place,
-        checkpoints=dict.fromkeys(names, place / "weights.pt"),
-    )
-    monkeypatch.setattr(made, "load_encoder", lambda method, size, text: SmallEncoder().eval())
-    labels = made.dataset(cell().reading).samples.labels
-    labels[:] = np.random.default_rng(0).random(labels.shape) < 0.4
-    (fold,) = made.folds(cell().reading).folds
-    labels[fold.val] = (np.add.outer(np.arange(len(fold.val)), np.arange(labels.shape[1])) // 2) % 2
-    return made
-
-
-def cell(method: str = "mgca-vit", split: str = "official", classes=CLASSES, **protocol) -> Cell:
-    recipe = ZeroShot.model_validate(
-        {
-            "kind": "zero-shot",
-            "input": {"preprocessing": "card", "size": None},
-            "feature_batch": 16,
-            "precision": "fp32",
-            "prompts": PAIRS,
-            **protocol,
-        }
-    )
-    settings = {
-        "protocol": recipe.model_dump(mode="json"),
-        "classes": list(classes),
-        "uncertain": "unknown",
-        "short_side": 72,
-    }
-    return Cell("s", 1, method, "nih", "zero_shot", "zero-shot", split, 1.0, None, "macro_auroc", settings)
 
 
 @pytest.fixture
@@ -283,3 +230,115 @@ def test_a_method_from_its_files(place, tmp_path, monkeypatch):
     (tmp_path / "tokenizers" / "tiny--words" / "vocab.txt").unlink()
     with pytest.raises(WeightsMissing, match="no tokenizer of tiny/words"):
         execute(cell("tiny"), workspace)
+
+
+class ConceptEncoder(SmallEncoder):
+    """The small encoder with ConceptCLIP's scorer; a word's embedding is drawn from it and its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scorer = conceptclip()
+        scales = {"logit_scale": 1.0, "logit_bias": -9.0, "concept_logit_scale": 2.0, "concept_logit_bias": 9.0}
+        self.scorer.load_state_dict({name: torch.tensor(value) for name, value in scales.items()})
+        self.tokenizer = by_words
+
+    def encode_text(self, texts) -> TextFeatures:
+        whole = super().encode_text(texts).embedding
+        words = torch.stack([torch.stack([word_of(word, place) for place, word in spelled(one)]) for one in texts])
+        return TextFeatures(whole, whole, words, torch.ones(words.shape[:2]).bool())
+
+
+def spelled(text: str) -> list[tuple[int, str]]:
+    words = ["[CLS]", *text.split(), "[SEP]"]
+    return list(enumerate(words + ["[PAD]"] * (8 - len(words))))
+
+
+def word_of(word: str, place: int) -> torch.Tensor:
+    return torch.randn(12, generator=torch.Generator().manual_seed(zlib.crc32(f"{word} {place}".encode())))
+
+
+def by_words(texts) -> Tokens:
+    ids = torch.tensor([[zlib.crc32(word.encode()) for _, word in spelled(one)] for one in texts])
+    mask = torch.tensor([[int(word != "[PAD]") for _, word in spelled(one)] for one in texts])
+    return Tokens(ids, mask, torch.zeros_like(mask).bool())
+
+
+def concept_logits(workspace, texts: dict[str, list[str]]) -> tuple[np.ndarray, np.ndarray]:
+    """Logits of whole images and of their places, [N, K], image by image; the class is the last word of each text."""
+    pixels, encoder = workspace.dataset(cell().reading).pixels, SmallEncoder()
+    whole, local = [], []
+    with torch.inference_mode():
+        for number in range(len(pixels.samples)):
+            features = encoder.encode(prepare(pixels.images([number]), workspace.card("conceptclip").images))
+            image, patches = encoder.project(features)[0], encoder.project_tokens(features)[0]
+            for some in texts.values():
+                direction = normalize(encoder.encode_text(some).embedding, dim=1).mean(dim=0)
+                word = torch.stack([word_of(one.split()[-1], len(one.split())) for one in some]).mean(dim=0)
+                whole.append(np.e * float(cosine_similarity(image, direction, dim=0)))
+                local.append(np.e**2 * float(cosine_similarity(patches, word[None], dim=1).mean()))
+    shape = len(pixels.samples), len(texts)
+    return np.reshape(whole, shape), np.reshape(local, shape)
+
+
+def test_conceptclip_weighs_whole_images_and_the_words_of_names(workspace, monkeypatch):
+    monkeypatch.setattr(workspace, "load_encoder", lambda method, size, text: ConceptEncoder().eval())
+    (fold,) = workspace.folds(cell().reading).folds
+    present = {name: [name, f"there is a {name}"] for name in CLASSES}
+    record = execute(cell("conceptclip", prompts=ALONE, scoring="official"), workspace)
+    whole, local = concept_logits(workspace, present)
+    expected = (softmax(whole, axis=1) + softmax(local, axis=1)) / 2
+    assert stored(workspace, record, "score") == pytest.approx(expected[fold.test], abs=1e-5)
+    assert record.details["folds"][0]["standardised_by"] is None
+
+    record = execute(cell("conceptclip", prompts=PAIRS, scoring="official"), workspace)
+    absent = concept_logits(workspace, {name: [f"no {name}"] for name in CLASSES})
+    weighed = [softmax(np.stack(both, axis=2), axis=2)[:, :, 0] for both in zip((whole, local), absent, strict=True)]
+    assert stored(workspace, record, "score") == pytest.approx(np.mean(weighed, axis=0)[fold.test], abs=1e-5)
+
+
+def test_conceptclip_looks_where_the_words_of_a_name_are(workspace, monkeypatch):
+    monkeypatch.setattr(workspace, "load_encoder", lambda method, size, text: ConceptEncoder().eval())
+    record = execute(cell("conceptclip", prompts=PAIRS, grounding=True), workspace)
+    dataset, spec, encoder = workspace.dataset(cell().reading), workspace.card("conceptclip").images, SmallEncoder()
+    table = workspace.store.predictions(record.key).set_index("sample")
+    seen = 0
+    for row in workspace.folds(cell().reading).folds[0].test:
+        sample = dataset.samples.table["sample"][row]
+        for name in {region.label for region in dataset.samples.regions.get(sample, ())} & set(CLASSES):
+            word = torch.stack([word_of(name, 1), word_of(name, 4)]).mean(dim=0)
+            with torch.inference_mode():
+                places = encoder.project_tokens(encoder.encode(prepare(dataset.pixels.images([row]), spec)))[0]
+                grid = cosine_similarity(places, word[None], dim=1).reshape(1, 1, 4, 4)
+            masks = dataset.samples.masks(sample, *map(int, dataset.pixels.original_shapes[row]))
+            mask = prepare_masks([masks[[dataset.samples.mask_classes.index(name)]]], spec)[0, 0]
+            fit = grounding(interpolate(grid, (64, 64), mode="bilinear", align_corners=False)[0, 0].numpy(), mask)
+            assert table.loc[sample, f"pointing:{name}"] == pytest.approx(fit.pointing, abs=1e-6)
+            assert table.loc[sample, f"heat_cnr:{name}"] == pytest.approx(fit.contrast_to_noise, abs=1e-3)
+            seen += 1
+    assert seen > 3
+
+
+def test_conceptclip_needs_two_classes_or_absence_and_the_names(workspace, monkeypatch):
+    monkeypatch.setattr(workspace, "load_encoder", lambda method, size, text: ConceptEncoder().eval())
+    alone = execute(cell("conceptclip", classes=("Mass",), prompts=ALONE, scoring="official"), workspace)
+    assert alone.state == "not-applicable"
+    assert "cannot be asked about Mass alone" in alone.reason
+    assert execute(cell("conceptclip", classes=("Mass",), scoring="official"), workspace).state == "done"
+    nameless = {**ALONE, "classes": {"Mass": ["a round shadow"]}}
+    record = execute(cell("conceptclip", prompts=nameless, scoring="official"), workspace)
+    assert record.state == "not-applicable"
+    assert "no word of 'Mass' stands in its prompts" in record.reason
+
+
+def test_unimed_takes_differences_of_cosines_of_template_ensembles(workspace, by_hand):
+    (fold,) = workspace.folds(cell().reading).folds
+    templates = {"ct": ["ct of {}"], "chest-xray": ["{}", "there is a {}", "{} is seen"]}
+    several = {"kind": "by-modality", "modality": "chest-xray", "templates": templates, "first": 1}
+    first = execute(cell("unimed-b16", prompts=several, scoring="official"), workspace)
+    cosines = by_hand(CLASSES)
+    assert stored(workspace, first, "score") == pytest.approx(cosines[fold.test], abs=2e-6)
+    assert first.details["folds"][0]["standardised_by"] is None
+    simple = {"kind": "pairs", "templates": {"positive": ["{}"], "negative": ["no {}"]}}
+    both = execute(cell("unimed-b16", prompts=simple, scoring="official"), workspace)
+    expected = cosines - by_hand([f"no {name}" for name in CLASSES])
+    assert stored(workspace, both, "score") == pytest.approx(expected[fold.test], abs=2e-6)

@@ -1,0 +1,1 @@
+"""Adapted methods against the bases that they were made from."""

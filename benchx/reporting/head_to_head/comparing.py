@@ -1,0 +1,199 @@
+"""Set adapted methods against their bases, in every column of a suite that both have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from benchx.datasets.samples import UNITS
+from benchx.datasets.sharing import seen_of
+from benchx.errors import StoreError
+from benchx.reporting.board import column_name
+from benchx.reporting.building.draws import DrawsByCases, draw_name
+from benchx.reporting.building.gathering import Found, Gathered, Gathering, gather
+from benchx.reporting.head_to_head.contest import Cell, HeadToHead, Pair, Prompts, Side
+from benchx.reporting.head_to_head.drawing import ROUNDING, Column
+from benchx.reporting.head_to_head.naming import Names, read_pairs
+from benchx.results.store import Store
+from benchx.statistics.bootstrap import percentile_interval
+from benchx.statistics.win_tie_loss import Verdict, corrected, mean_rates, percentile_p_value, rates, verdict
+from benchx.suites import Suite
+
+REPLICATES = 10_000
+"""As in "Medical adaptation", section 3."""
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """One column's cells by pair, before correction, and why a pair has none."""
+
+    cells: dict[Names, Cell]
+    left_out: dict[Names, str]
+
+
+def head_to_head(
+    suite: Suite,
+    stores: Sequence[Store],
+    pairs: Sequence[str],
+    registered: Collection[str],
+    advance: Callable[[int, int], None],
+    *,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+) -> HeadToHead:
+    """Compare adapted methods with their bases by the paired percentile bootstrap, cluster by cluster.
+
+    Results are those that a board of the same stores takes. Draws (seeds) are averaged and held fixed: the intervals
+    are about these trained models on other patients.
+
+    Args:
+        pairs: `ADAPTED:BASE`.
+        registered: names of methods that need no result to be known.
+        advance: told of every column.
+        level: of the intervals; Holm's correction rejects at 1 - level.
+        replicates: of the bootstrap.
+
+    Raises:
+        UsageError: as `read_pairs`.
+        StoreError: two methods have no column in common, or as `gather` and `Column`.
+    """
+    gathering = gather(suite, stores)
+    found = {method for one in gathering.columns for method in (*one.by_method, *one.absent)}
+    named = read_pairs(pairs, found | set(registered))
+    for adapted, base in named:
+        if not any(adapted in one.by_method and base in one.by_method for one in gathering.columns):
+            raise _nothing_in_common(suite, stores, gathering, adapted, base)
+    draws = DrawsByCases(replicates)
+    columns = []
+    for number, gathered in enumerate(gathering.columns):
+        advance(number, len(gathering.columns))
+        columns.append(_column(gathered, named, draws, replicates, level))
+    advance(len(gathering.columns), len(gathering.columns))
+    for adapted, base in named:
+        if not any((adapted, base) in one.cells for one in columns):
+            raise StoreError(
+                f"'{adapted}' and '{base}' can be compared in no column",
+                "; ".join(dict.fromkeys(one.left_out[adapted, base] for one in columns)),
+                "test on more patients",
+            )
+    compared = tuple(_pair(names, columns, gathering.empty, level) for names in named)
+    return HeadToHead(
+        suite.name,
+        suite.version,
+        gathering.data,
+        level,
+        replicates,
+        compared,
+        mean_rates([one.rates for one in compared]),
+        mean_rates([one.corrected for one in compared]),
+        gathering.notes,
+    )
+
+
+def _column(
+    gathered: Gathered, pairs: Sequence[Names], draws: DrawsByCases, replicates: int, level: float
+) -> _Compared:
+    name = column_name(*gathered.cell.column)
+    left_out = {
+        names: f"{name}: " + ", ".join(f"{one}: {gathered.absent.get(one, 'not run')}" for one in lacking)
+        for names in pairs
+        if (lacking := [one for one in names if one not in gathered.by_method])
+    }
+    both = [names for names in pairs if names not in left_out]
+    cells = {}
+    if both:
+        column = Column(gathered, list(dict.fromkeys(one for names in both for one in names)), draws, replicates)
+        for names in both:
+            cell = _cell(gathered, column, names, level)
+            if isinstance(cell, str):
+                left_out[names] = f"{name}: {cell}"
+            else:
+                cells[names] = cell
+    return _Compared(cells, left_out)
+
+
+def _cell(gathered: Gathered, column: Column, names: Names, level: float) -> Cell | str:
+    drawn = column.difference(*names)
+    if isinstance(drawn, str):
+        return drawn
+    low, high = percentile_interval(drawn.replicates, level)
+    p_value = percentile_p_value(drawn.replicates)
+    difference = drawn.a - drawn.b
+    cell = gathered.cell
+    adapted, base = (
+        _side(cell.dataset, gathered.by_method[name], score)
+        for name, score in zip(names, (drawn.a, drawn.b), strict=True)
+    )
+    said = verdict(low, high)
+    return Cell(
+        dataset=cell.dataset,
+        task=cell.task,
+        protocol=cell.protocol,
+        fraction=cell.fraction,
+        metric=cell.primary,
+        adapted=adapted,
+        base=base,
+        difference=difference if abs(difference) > ROUNDING else 0.0,
+        low=low,
+        high=high,
+        p_value=p_value,
+        p_adjusted=p_value,
+        verdict=said,
+        corrected=said,
+        unit=UNITS[gathered.newest.unit or "image"],
+        units=drawn.units,
+        cases=drawn.cases,
+    )
+
+
+def _side(dataset: str, found: Sequence[Found], score: float) -> Side:
+    records = [one.record for one in found]
+    searches = [searched for record in records if (searched := _prompts(record.details)) is not None]
+    return Side(
+        score=score,
+        draws=tuple(draw_name(record.cell) for record in records),
+        prompts=tuple(dict.fromkeys(searches)),
+        saw=seen_of(dataset, records[0].card.get("exposure", ())),
+    )
+
+
+def _prompts(details: Mapping[str, Any]) -> Prompts | None:
+    """Return what a zero-shot cell chose among several prompt sets on its validation images, if it did."""
+    searched = details.get("searched")
+    if searched is None:
+        return None
+    if details["chosen"] is None:
+        return Prompts("another in every fold", None, len(searched))
+    best = searched[details["chosen"]]
+    return Prompts(best["prompts"], best["validation"], len(searched))
+
+
+def _pair(names: Names, columns: Sequence[_Compared], empty: Sequence[str], level: float) -> Pair:
+    cells = [one.cells[names] for one in columns if names in one.cells]
+    kept, adjusted = corrected([one.verdict for one in cells], [one.p_value for one in cells], level)
+    told = tuple(
+        replace(one, p_adjusted=float(p), corrected=said) for one, p, said in zip(cells, adjusted, kept, strict=True)
+    )
+    without: dict[str, list[Verdict]] = defaultdict(list)
+    with_holm: dict[str, list[Verdict]] = defaultdict(list)
+    for one in told:
+        without[one.dataset].append(one.verdict)
+        with_holm[one.dataset].append(one.corrected)
+    left_out = (*(one.left_out[names] for one in columns if names in one.left_out), *empty)
+    return Pair(*names, told, rates(without), rates(with_holm), left_out)
+
+
+def _nothing_in_common(
+    suite: Suite, stores: Sequence[Store], gathering: Gathering, adapted: str, base: str
+) -> StoreError:
+    def columns_of(method: str) -> str:
+        return ", ".join(column_name(*one.cell.column) for one in gathering.columns if method in one.by_method)
+
+    has = "; ".join(f"'{name}' has {columns_of(name) or 'no result'}" for name in (adapted, base))
+    return StoreError(
+        f"'{adapted}' and '{base}' have no column of suite '{suite.name}' in common",
+        has,
+        f"run: benchx run --suite {suite.name} --method {adapted} --method {base} --store {stores[0].path}",
+    )

@@ -1,0 +1,1 @@
+"""Questions about images, answered from a vocabulary."""

@@ -16,10 +16,12 @@ import benchx
 from benchx.digests import digest_lines
 from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
+from benchx.methods.cards.schema import Card
 from benchx.planning import Cell, method_digest
 from benchx.protocols import Extraction, other_methods, read_protocol
 from benchx.results.environment import git_commit, package_versions, peak_memory_bytes, platform_name
 from benchx.results.record import Provenance, Record, State
+from benchx.tasks.kinds import READS_BOTH
 from benchx.tasks.predictions import Outcome
 from benchx.training.precision import resolve_precision
 from benchx.workspace import OpenDataset, Workspace, cell_input
@@ -49,6 +51,7 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     work = workspace.store.work / key
     run = import_module(f"benchx.tasks.{cell.task}.run").run
     try:
+        _refuse_without_images(cell, workspace.card(cell.method))
         outcome: Outcome = run(cell, workspace, work)
     except NotApplicable as why:
         record = make_record(cell, workspace, key, "not-applicable", started, reason=f"{why.what} ({why.why})")
@@ -58,6 +61,11 @@ def execute(cell: Cell, workspace: Workspace) -> Record:
     workspace.store.put(record, outcome.predictions, private=outcome.private, trials=outcome.trials)
     shutil.rmtree(work, ignore_errors=True)
     return record
+
+
+def _refuse_without_images(cell: Cell, card: Card) -> None:
+    if card.encoder is None and cell.settings["protocol"]["kind"] not in READS_BOTH:
+        raise NotApplicable(f"'{card.name}' encodes no images", "it is a text tower alone", "use another method")
 
 
 def _dataset(cell: Cell, dataset: OpenDataset) -> str:
@@ -126,9 +134,10 @@ def make_record(
 def _computing(cell: Cell, workspace: Workspace) -> dict[str, Any]:
     """Return what a record says of the encoder's input and of how it was run."""
     protocol = read_protocol(cell.settings["protocol"])
+    images = workspace.card(cell.method).input is not None
     return {
-        "preprocessing": protocol.input.preprocessing,
-        "input": cell_input(cell, protocol.input, workspace).model_dump(mode="json"),
+        "preprocessing": protocol.input.preprocessing if images else None,
+        "input": cell_input(cell, protocol.input, workspace).model_dump(mode="json") if images else None,
         "precision": resolve_precision(workspace.device, protocol.precision),
         "compiled": isinstance(protocol, Extraction) and resolve_execution(protocol, workspace.device).compiled,
     }

@@ -28,6 +28,7 @@ class HeldTexts:
             where the tower gives no words.
         counted: bool [1 + L], which of them are words of a text.
         places: int64 [T + 1]; those of text t are `words[places[t] : places[t + 1]]`.
+        entities: int64 [T, 24, 3], see `TextFeatures`; None where the method reads none.
     """
 
     start: int
@@ -36,6 +37,7 @@ class HeldTexts:
     words: torch.Tensor | None
     counted: torch.Tensor
     places: np.ndarray
+    entities: torch.Tensor | None = None
 
     @property
     def stop(self) -> int:
@@ -56,7 +58,8 @@ class HeldTexts:
         first, stop = self.places[mine], self.places[mine + 1]
         across = first[:, None] + np.arange(int((stop - first).max()))
         index = torch.from_numpy(np.where(across < stop[:, None], across, 0)).to(self.pooled.device)
-        return TextFeatures(pooled, embedding, self.words[index], self.counted[index])
+        entities = None if self.entities is None else self.entities[chosen]
+        return TextFeatures(pooled, embedding, self.words[index], self.counted[index], entities)
 
 
 def read_texts(encoder: Encoder, texts: Sequence[str], batch: int, start: int = 0) -> Iterator[HeldTexts]:
@@ -98,7 +101,8 @@ def _trimmed(read: TextFeatures) -> TextFeatures:
         return TextFeatures(read.pooled.float(), read.embedding.float())
     mask = read.word_mask if read.word_mask is not None else read.words.new_ones(read.words.shape[:2])
     kept = torch.arange(mask.shape[1], device=mask.device) < _lengths(mask)[:, None]
-    return TextFeatures(read.pooled.float(), read.embedding.float(), read.words[kept][None].float(), mask.bool())
+    words = read.words[kept][None].float()
+    return TextFeatures(read.pooled.float(), read.embedding.float(), words, mask.bool(), read.entities)
 
 
 def _lengths(mask: torch.Tensor) -> torch.Tensor:
@@ -119,6 +123,7 @@ def _joined(start: int, parts: list[TextFeatures]) -> HeldTexts:
         lengths.append(taken.cpu())
     if not words:
         return HeldTexts(start, pooled, embedding, None, pooled.new_zeros(0, dtype=torch.bool), np.zeros(0, np.int64))
+    entities = [part.entities for part in parts if part.entities is not None]
     return HeldTexts(
         start,
         pooled,
@@ -126,4 +131,5 @@ def _joined(start: int, parts: list[TextFeatures]) -> HeldTexts:
         torch.cat([words[0].new_zeros(1, words[0].shape[1]), *words]),
         torch.cat([counted[0].new_zeros(1), *counted]),
         torch.cat(lengths).cumsum(0).numpy(),
+        torch.cat(entities) if entities else None,
     )

@@ -261,5 +261,6 @@ def _picked(seen: Features, image: np.ndarray) -> Features:
 
 
 def _between(text: TextFeatures, first: int, stop: int) -> TextFeatures:
-    words, mask = (None if part is None else part[first:stop] for part in (text.words, text.word_mask))
-    return TextFeatures(text.pooled[first:stop], text.embedding[first:stop], words, mask)
+    parts = (text.words, text.word_mask, text.entities)
+    words, mask, entities = (None if part is None else part[first:stop] for part in parts)
+    return TextFeatures(text.pooled[first:stop], text.embedding[first:stop], words, mask, entities)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from benchx.errors import BenchxError, DataMissing, UsageError, WeightsMissing
 from benchx.planning import Cell, is_meant, plan
-from benchx.protocols import read_protocol
+from benchx.protocols import other_methods, read_protocol
 from benchx.suites import Suite, read_suite
 from benchx.workspace import Workspace, input_spec
 
@@ -82,8 +82,12 @@ def request(
 
 def check_names(asked: Request, workspace: Workspace) -> None:
     """Raise for what was named and does not belong or fit."""
+    recipes = [read_protocol(cell.settings["protocol"]) for cell in asked.cells]
+    others = {name for recipe in recipes for name in other_methods(recipe)}
+    for name in sorted(others):
+        workspace.card(name)
     for kind, given, known in (
-        ("--checkpoint", workspace.checkpoints, set(asked.cards)),
+        ("--checkpoint", workspace.checkpoints, set(asked.cards) | others),
         ("--root", workspace.roots, set(asked.suite.datasets)),
     ):
         for name, path in given.items():
@@ -92,9 +96,9 @@ def check_names(asked: Request, workspace: Workspace) -> None:
                 raise UsageError(f"{kind} names '{name}', which this run does not use", f"it uses {names}", "drop it")
             if not path.exists():
                 raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
-    for cell in asked.cells:
-        rule = read_protocol(cell.settings["protocol"]).input
-        input_spec(asked.cards[cell.method], rule, cell.settings["short_side"])
+    for cell, recipe in zip(asked.cells, recipes, strict=True):
+        if asked.cards[cell.method].input is not None:
+            input_spec(asked.cards[cell.method], recipe.input, cell.settings["short_side"])
 
 
 def check_there(asked: Request, workspace: Workspace) -> None:

@@ -13,10 +13,10 @@ from benchx.datasets.samples import Dataset, Uncertain
 from benchx.datasets.splits import SplitKind
 from benchx.errors import UsageError, unknown_name
 from benchx.prompts.texts import prompts_for
-from benchx.protocols import Protocol, ZeroShot
+from benchx.protocols import FewShot, Protocol, ZeroShot
 from benchx.resources import resource_dir
 from benchx.strict import Strict
-from benchx.tasks.kinds import KINDS
+from benchx.tasks.kinds import KINDS, few_shot_metric
 from benchx.words import plural
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
@@ -122,6 +122,8 @@ class Suite(Strict):
                     protocol = self.protocols[name]
                     if isinstance(protocol, ZeroShot):
                         _check_prompts(protocol, settings.classes or known.classes)
+                    if isinstance(protocol, FewShot) and settings.primary not in map(few_shot_metric, protocol.shots):
+                        raise ValueError(f"{dataset}.{task}: '{name}' has no such shots for {settings.primary}")
                     if settings.primary.startswith("cleaned_") and getattr(protocol, "references", "") != "cleaned":
                         raise ValueError(f"{dataset}.{task}: {settings.primary} needs references: cleaned in '{name}'")
                 if settings.primary not in kind.primaries:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchx.datasets.regions import misfit
-from benchx.datasets.samples import UNITS, Samples
+from benchx.datasets.samples import UNITS, Questions, Samples
 from benchx.datasets.splits import Fold, make_folds, units_in_two_parts
 from benchx.errors import DatasetError
 from benchx.images.decode import UnreadableImage, read
@@ -94,11 +94,11 @@ def _counts(samples: Samples, folds: tuple[Fold, ...]) -> dict[str, dict[str, An
     parts = {"all": np.arange(len(samples.table))}
     if folds:
         parts |= {"train": folds[0].train, "val": folds[0].val, "test": folds[0].test}
-    clusters = samples.clusters
+    clusters, what = samples.clusters, "questions" if isinstance(samples, Questions) else "images"
     counts = {}
     for name, rows in parts.items():
         positives = (samples.labels[rows] == 1).sum(axis=0)
-        counts[name] = {"images": len(rows), UNITS[samples.unit]: len(np.unique(clusters[rows]))}
+        counts[name] = {what: len(rows), UNITS[samples.unit]: len(np.unique(clusters[rows]))}
         counts[name] |= {label: int(n) for label, n in zip(samples.classes, positives, strict=True)}
     return counts
 

@@ -26,6 +26,11 @@ class Kind:
     trained: bool
 
 
+def few_shot_metric(shots: int) -> str:
+    """Return the name of the score after so many shots."""
+    return f"macro_auroc_at_{shots}"
+
+
 KINDS = {
     "classification": Kind(2, ("macro_auroc", "f1"), ("frozen", "finetune", "knn", "paired"), "classes", trained=True),
     "segmentation": Kind(
@@ -44,9 +49,7 @@ KINDS = {
     "report_generation": Kind(
         1, ("bleu_4", "cleaned_bleu_4", "radgraph_f1", "rouge_l"), ("generate",), None, trained=True
     ),
-    "few_shot": Kind(
-        1, tuple(f"macro_auroc_at_{shots}" for shots in (1, 2, 4, 8, 16)), ("few-shot",), "classes", trained=False
-    ),
+    "few_shot": Kind(1, tuple(map(few_shot_metric, (1, 2, 4, 8, 16))), ("few-shot",), "classes", trained=False),
     "vqa": Kind(1, ("accuracy", "accuracy_open", "accuracy_closed"), ("answer",), None, trained=True),
     "zero_shot": Kind(1, ("macro_auroc",), ("zero-shot",), "classes", trained=False),
 }

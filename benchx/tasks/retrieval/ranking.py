@@ -18,6 +18,7 @@ from benchx.errors import BenchxError, NotApplicable, UsageError
 from benchx.extraction import cell_embeddings
 from benchx.methods.cards.schema import Card
 from benchx.methods.encoders.base import Encoder
+from benchx.methods.scorers import SETWISE
 from benchx.metrics.retrieval.similarity import CELLS, Chunks, similarity_chunks
 from benchx.pair_reading import SIMILARITIES, Pairs, compared, matched, open_pairs, read_pairs
 from benchx.planning import Cell
@@ -155,8 +156,10 @@ def _why_not_reranked(card: Card, protocol: Retrieve) -> str | None:
         return "the protocol asks for none"
     if card.scorer is None:
         return "the method has no similarity of its own"
-    if card.scorer.name == "cosine":
+    if card.scorer.name in ("cosine", "conceptclip"):
         return "the method's own similarity is the cosine of the embeddings"
+    if card.scorer.name in SETWISE:
+        return "by the method's own similarity a text's score depends on the others that it is asked with"
     return None
 
 

@@ -11,7 +11,7 @@ from benchx.errors import NotApplicable, WeightsMissing
 from benchx.prompts.queries import FILE, NAMES, kad_name, query_of, read_descriptions
 from benchx.prompts.schema import AnyPromptSet, Descriptions, Queries
 from benchx.prompts.texts import Prompts, prompts_for, spoken
-from benchx.tasks.zero_shot.rules import Rule
+from benchx.tasks.zero_shot.rules import SHARES, Rule
 
 
 @dataclass(frozen=True)
@@ -62,8 +62,12 @@ def ask(rule: Rule, prompt_set: AnyPromptSet, classes: tuple[str, ...], weights:
             f"the rule '{rule.title}' takes prompts, and the prompt set is of kind 'queries'",
             "use a prompt set of another kind, or MedKLIP, MeDSLIP or KAD with scoring: official",
         )
-    asked = _prompted(prompts_for(prompt_set, classes), prompt_set.kind)
-    if rule.reads == "concepts" and len(classes) < 2 and not any(asked.negative):
+    prompts = prompts_for(prompt_set, classes)
+    if rule == SHARES:
+        # Texts of absence would take their share too.
+        prompts = {name: Prompts(one.positive) for name, one in prompts.items()}
+    asked = _prompted(prompts, prompt_set.kind)
+    if rule.vies and len(classes) < 2 and not any(asked.negative):
         raise NotApplicable(
             f"'{method}' cannot be asked about {classes[0]} alone",
             f"without texts of absence the rule '{rule.title}' weighs classes against each other",

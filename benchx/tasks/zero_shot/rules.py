@@ -39,12 +39,14 @@ class Rule:
             prompts (`unopposed`), or all.
         asks: whether the method is asked the prompts of the suite, or texts of its own: sentences on 75 `observations`,
             or the `names` of the classes. It is asked the descriptions of a suite in their place.
+        vies: whether a class is weighed against the others where no text says that it is absent.
     """
 
     title: str
     reads: Literal["embedding", "similarity", "concepts"]
     standardised: Literal["none", "unopposed", "all"] = "none"
     asks: Literal["prompts", "observations", "names"] = "prompts"
+    vies: bool = False
 
     def standardises(self, negative: Columns) -> np.ndarray:
         """Return bool [C]: which classes are standardised."""
@@ -61,7 +63,10 @@ QUERIES = Rule("the probability that the method's own query is answered with", "
 NAMES = Rule("the probability that the name of the class is answered with", "similarity", asks="names")
 
 COSINE = Rule("cosine with presence minus cosine with absence, without logit scale", "embedding")
-CONCEPTS = Rule("half the softmax of whole images, half that of the 128 patches nearest to the name", "concepts")
+CONCEPTS = Rule(
+    "half the softmax of whole images, half that of the 128 patches nearest to the name", "concepts", vies=True
+)
+SHARES = Rule("the mean share of the class's prompts among those of all classes", "similarity", vies=True)
 
 OFFICIAL = {
     "biovil": BIOVIL,
@@ -78,6 +83,7 @@ OFFICIAL = {
     "medclip-vit": MEAN,
     "medklip": QUERIES,
     "medslip": QUERIES,
+    "prior": SHARES,
     "unimed-b16": COSINE,
     "unimed-l14-base-text": COSINE,
     "unimed-l14-large-text": COSINE,
@@ -85,7 +91,14 @@ OFFICIAL = {
 """By the name of a card. CLIP and BiomedCLIP: their softmax over candidate texts, the candidates being presence and
 absence; their logit scale changes no order and is left out, as in CheXzero."""
 
-BY_SCORER = {"conceptclip": CONCEPTS, "gloria": BEST, "kad": NAMES, "medklip": QUERIES, "medslip": QUERIES}
+BY_SCORER = {
+    "conceptclip": CONCEPTS,
+    "gloria": BEST,
+    "kad": NAMES,
+    "medklip": QUERIES,
+    "medslip": QUERIES,
+    "prior": SHARES,
+}
 """For a card of another name, by its scorer; without an entry `BEST`."""
 
 
@@ -124,7 +137,7 @@ def scores_of_embeddings(
 
 def scores_of_similarities(rule: Rule, similarities: np.ndarray, positive: Columns) -> np.ndarray:
     """Return the scores [N, C] of a rule that reads the method's own similarity [N, T]; absence is not asked."""
-    return over_prompts(similarities, positive, "mean" if rule == MEAN else "max")
+    return over_prompts(similarities, positive, "mean" if rule in (MEAN, SHARES) else "max")
 
 
 def scores_of_concepts(whole: np.ndarray, local: np.ndarray, classes: int) -> np.ndarray:

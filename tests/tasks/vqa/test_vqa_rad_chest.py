@@ -1,9 +1,9 @@
 """The chest part of VQA-RAD with weights that pip installs: majority, the question alone, image and question.
 
-Measured (seed 0, 95 % by bootstrap over images), overall accuracy on the 174 test questions. Published split, where 73
-of the 93 images are on both sides: majority 0.333, question alone 0.517 [0.435, 0.596], image and question 0.690 [0.610,
-0.765]. Without the tested images in training (330 questions are left): 0.333, 0.351 [0.263, 0.441] and 0.362 [0.276,
-0.446]. So what the question alone and the image add is known from other questions about the same images.
+Measured (seed 0, 95 % by bootstrap over images), accuracy on the 174 test questions, about 73 images. Published
+split, where all of these are trained on or validated with: majority 0.333, question alone 0.517 [0.435, 0.596], image
+and question 0.690 [0.610, 0.765]. Without these in training (330 questions are left): 0.333, 0.351 [0.263, 0.441] and
+0.362 [0.276, 0.446]. So what the question and the image add is known from other questions about the same images.
 """
 
 from __future__ import annotations

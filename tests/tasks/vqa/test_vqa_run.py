@@ -238,7 +238,7 @@ def test_a_trained_method_answers_and_a_killed_training_goes_on(data, tmp_path, 
 @pytest.mark.slow
 def test_looking_at_phantoms_answers_more_than_the_question_alone(tmp_path):
     write("vqa-rad", tmp_path / "vqa-rad", 500, 5, 96, lambda done, total: None)
-    made = suite(tmp_path, head="mlp", epochs=30, input={"preprocessing": "card", "size": 96}, questions="minilm")
+    made = suite(tmp_path, head="mlp", epochs=30, input=PROTOCOL["input"] | {"size": 96})
     scores = {}
     for method in ("minilm", "imagenet-efficientnet-lite0"):
         (cell,) = plan(read_suite(made), [method])

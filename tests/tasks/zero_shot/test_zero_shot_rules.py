@@ -31,6 +31,7 @@ from benchx.tasks.zero_shot.rules import (
     OFFICIAL,
     PRESENCE,
     QUERIES,
+    SHARES,
     rule_of,
     scores_of_concepts,
     scores_of_embeddings,
@@ -89,6 +90,14 @@ def test_one_class_alone_is_weighed_against_its_absence_only():
     assert len(ask(CONCEPTS, single, ("Mass", "Edema"), None, "tiny").texts) == 2
     with pytest.raises(NotApplicable, match="'tiny' cannot be asked about Mass alone"):
         ask(CONCEPTS, single, ("Mass",), None, "tiny")
+
+
+def test_where_classes_share_one_softmax_absence_is_not_asked():
+    asked = ask(SHARES, PAIRS, ("Mass", "Edema"), None, "tiny")
+    assert asked.texts == ask(BEST, PAIRS, ("Mass", "Edema"), None, "tiny").texts[::2]
+    assert asked.negative == ((), ())
+    with pytest.raises(NotApplicable, match="'tiny' cannot be asked about Mass alone"):
+        ask(SHARES, PAIRS, ("Mass",), None, "tiny")
 
 
 def test_which_classes_are_standardised():

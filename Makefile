@@ -19,6 +19,7 @@ demo: install
 	$(BIN)/benchx data phantom object-cxr --out $(DEMO)/data/object-cxr --patients 300 --seed 2 --size 256
 	$(BIN)/benchx data phantom shenzhen --out $(DEMO)/data/shenzhen --patients 200 --seed 4 --size 256
 	$(BIN)/benchx data phantom iu-xray --out $(DEMO)/data/iu-xray --patients 200 --seed 3 --size 256
+	$(BIN)/benchx data phantom vqa-rad --out $(DEMO)/data/vqa-rad --patients 300 --seed 5 --size 256
 	$(BIN)/benchx run --suite phantom --data-root $(DEMO)/data --store $(DEMO)/store
 	$(BIN)/benchx leaderboard --suite phantom --store $(DEMO)/store --out $(DEMO)/leaderboard
 

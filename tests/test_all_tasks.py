@@ -12,7 +12,7 @@ from benchx.tasks.kinds import KINDS
 
 pytestmark = pytest.mark.slow
 
-PATIENTS = {"nih": 200, "rsna": 200, "object-cxr": 120, "shenzhen": 80, "iu-xray": 80}
+PATIENTS = {"nih": 200, "rsna": 200, "object-cxr": 120, "shenzhen": 80, "iu-xray": 80, "vqa-rad": 200}
 PRETRAINED, RANDOM = "imagenet-efficientnet-lite0", "random-efficientnet-lite0"
 
 
@@ -34,6 +34,7 @@ def test_every_task_runs_by_one_command_and_pretraining_helps(benchx, tmp_path):
         for method in (PRETRAINED, RANDOM)
     )
     assert pretrained >= random
+    assert scores[PRETRAINED, "vqa-rad", "vqa", 1.0] > 0.4
     assert scores[PRETRAINED, "shenzhen", "segmentation", 1.0] > 0.8
     store = Store(Path("store"))
     searched = [one for one in store.records() if one.cell["protocol"] == "finetune"]

@@ -20,7 +20,7 @@ def test_list_prints_a_table_and_json(benchx, what):
     [
         (["list", "suits"], "did you mean 'suites'"),
         (["run", "--suite", "chestxrey", "--method", "medklip"], "did you mean 'chestxray'"),
-        (["run", "--suite", "phantom", "--method", "medclip"], "did you mean 'medklip'"),
+        (["run", "--suite", "phantom", "--method", "medklipp"], "did you mean 'medklip'"),
         (["run", "--suite", "phantom", "--method", "medklip", "--dataset", "nhi"], "did you mean 'nih'"),
         (
             ["run", "--suite", "phantom", "--method", "medklip", "--fraction", "few"],

@@ -45,13 +45,14 @@ class _Search(BaseModel):
 
 
 def trial_problems(content: bytes | None, details: Mapping[str, Any], cell: Cell) -> list[str]:
-    """Return what is wrong with the trials of a finished cell.
+    """Return what is wrong with the trials of a finished cell. A search over prompts trains nothing and has none.
 
     Args:
         content: of the file of trials; None where there is none.
         details: of its record, whose folds are in order.
     """
-    search = cell.settings["protocol"].get("search")
+    trained = cell.settings["protocol"]["kind"] != "zero-shot"
+    search = cell.settings["protocol"].get("search") if trained else None
     if content is None:
         return [] if search is None else [f"its protocol declares a search, and there is no {TRIALS}"]
     if search is None:

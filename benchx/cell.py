@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 import benchx
-from benchx.digests import digest_lines
+from benchx.digests import digest_json, digest_lines
 from benchx.encoding import resolve_execution
 from benchx.errors import NotApplicable
 from benchx.methods.cards.schema import Card
@@ -76,9 +76,10 @@ def _dataset(cell: Cell, dataset: OpenDataset) -> str:
 
 def _weights(cell: Cell, workspace: Workspace) -> str:
     """The digest of the weights that a cell reads, of its method and of others that its protocol names."""
-    own = workspace.weights_digest(cell.method, text=cell.reads_text)
-    others = other_methods(read_protocol(cell.settings["protocol"]))
-    return digest_lines([own, *(workspace.weights_digest(name, text=True) for name in others)]) if others else own
+    parts = [workspace.weights_digest(cell.method, text=cell.reads_text)]
+    for name in other_methods(read_protocol(cell.settings["protocol"])):
+        parts += [workspace.weights_digest(name, text=True), digest_json(workspace.card(name).numerics())]
+    return digest_lines(parts) if len(parts) > 1 else parts[0]
 
 
 def make_record(
@@ -125,10 +126,23 @@ def make_record(
         cell_digest=cell.digest,
         reason=reason,
         scores=scores,
-        details=details or {},
+        details=(details or {}) | _others(cell, workspace, state),
         card=card.model_dump(mode="json"),
         provenance=provenance,
     )
+
+
+def _others(cell: Cell, workspace: Workspace, state: State) -> dict[str, Any]:
+    """Return what a record says of methods that the protocol uses beside the cell's own: weights and exposure."""
+    names = other_methods(read_protocol(cell.settings["protocol"])) if state == "done" else ()
+    told = {
+        name: {
+            "weights": workspace.weights(name).digest,
+            "exposure": [seen.model_dump(mode="json") for seen in workspace.card(name).exposure],
+        }
+        for name in names
+    }
+    return {"other_methods": told} if told else {}
 
 
 def _computing(cell: Cell, workspace: Workspace) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from small_fuser import Eyes, cards
+from small_fuser import Both, Eyes, cards
 
 from benchx.cell import execute
 from benchx.datasets import get_dataset
 from benchx.estimate import Plan, forecast
 from benchx.estimate_pairs import count
+from benchx.methods.text.entities import entities_of
 from benchx.phantom.writers import write
 from benchx.planning import Cell
 from benchx.protocols import read_protocol
@@ -126,6 +127,22 @@ def test_pairs_are_counted_by_pair_and_not_again_when_they_are_there(workspace) 
     after = look(workspace, other)
     assert after.cells[0].cached == ("pixels", "features")
     assert not after.seconds
+
+
+def test_a_method_that_reads_entities_is_timed_on_a_text_that_nobody_linked(workspace, monkeypatch) -> None:
+    fuse = Both.forward
+
+    def tokenise(self, texts):
+        found = self.tokenizer(texts)
+        return replace(found, entities=entities_of(texts, {}, found.mask))
+
+    def forward(self, encoder, images, text):
+        assert text.entities.shape == (len(images.pooled), 24, 3)
+        return fuse(self, encoder, images, text)
+
+    monkeypatch.setattr(Eyes, "tokenise", tokenise)
+    monkeypatch.setattr(Both, "forward", forward)
+    assert features(look(workspace, cell("answer", "fuser")))
 
 
 def test_questions_of_a_fusion_are_pairs(workspace) -> None:

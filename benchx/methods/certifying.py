@@ -11,6 +11,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -123,6 +124,13 @@ class _Inputs:
         return self.encoder.encode(seeded_images(self.facts["image"]["size"], channels=self.facts["image"]["channels"]))
 
     @cached_property
+    def resized(self) -> Features:
+        """The features of images of another size, by a copy of the encoder."""
+        size, encoder = self.facts["image"]["resized"], deepcopy(self.encoder)
+        encoder.resize(size)
+        return encoder.encode(seeded_images(size, channels=self.facts["image"]["channels"]))
+
+    @cached_property
     def text(self) -> TextFeatures:
         given = (self.facts["text"][name] for name in ("ids", "mask", "continued"))
         ids, mask, continued = (None if rows is None else torch.tensor(rows) for rows in given)
@@ -197,6 +205,7 @@ _FIGURES: dict[str, Callable[[_Inputs], torch.Tensor]] = {
     "answers": lambda of: of.answers[0],
     "attention": lambda of: of.attention[0, 0].flatten(),
     "query_similarity": lambda of: of.encoder.similarity(of.features, of.queries)[0],
+    "resized_pooled": lambda of: of.resized.pooled[0],
 }
 """What can be compared, of the first image and the first text (`matching`: of every image with its text); the facts
 choose."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from benchx.prompts.schema import PromptSet
 from benchx.protocols.inputs import Extraction, InputRule, Overrides
@@ -121,7 +121,8 @@ class Answer(Training):
             method with one, the same for every method. A method that encodes no images answers from the question alone.
         vocabulary: `train` = the answers of training questions; `all` = also those of validation and test questions,
             as the papers have it.
-        head: `linear`, or `mlp` = linear, LayerNorm, GELU, linear, as in M3AE.
+        head: `linear`; `mlp` = linear, LayerNorm, GELU, linear, as in M3AE; or `own` = the head of the method's fusion,
+            with the answers that its `answers.txt` lists in place of the vocabulary: nothing is trained or searched.
         selection: the validation score that chooses the epoch.
     """
 
@@ -132,6 +133,14 @@ class Answer(Training):
     fusion_lr: float | None = Field(default=None, gt=0)
     questions: str
     vocabulary: Literal["train", "all"] = "train"
-    head: Literal["linear", "mlp"]
+    head: Literal["linear", "mlp", "own"]
     selection: Literal["accuracy"] = "accuracy"
     overrides: Overrides = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _nothing_to_train(self) -> Self:
+        if self.head == "own" and self.encoder == "trained":
+            raise ValueError("head: own trains nothing; set encoder: frozen")
+        if self.search is not None and "own" in (self.head, *self.search.space.get("head", ())):
+            raise ValueError("search: head: own trains nothing, so there is nothing to search over")
+        return self

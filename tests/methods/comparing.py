@@ -1,9 +1,10 @@
-"""What comparisons with a library's own model need: the same weights in both, and a relative difference."""
+"""What comparisons need: the same weights in both, and a relative difference, of a model or of kept figures."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 from torch import Tensor, nn
 
 from benchx.methods.keyed_init import keyed_tensor
@@ -14,6 +15,11 @@ Network = TypeVar("Network", bound=nn.Module)
 def relative(ours: Tensor, theirs: Tensor) -> float:
     """Return max|a - b| / max|b|."""
     return float((ours - theirs).abs().max() / theirs.abs().max())
+
+
+def from_kept(found: Tensor, kept: dict[str, Any]) -> float:
+    """Return how far a vector is from the figures that a certificate's facts keep of it, relative to the largest."""
+    return float(np.abs(found.numpy()[kept["index"]] - np.array(kept["row0"])).max() / kept["largest"])
 
 
 def keyed(network: nn.Module) -> dict[str, Tensor]:

@@ -37,14 +37,22 @@ def gelu(x: torch.Tensor) -> torch.Tensor:
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
+def embedded_patches(w: Weights, images: torch.Tensor) -> torch.Tensor:
+    """CLIP's patches with their positions."""
+    kernel = w["vision_encoder.visual.conv1.weight"]
+    patches = functional.unfold(images, kernel.shape[-1], stride=kernel.shape[-1]).transpose(1, 2)
+    return patches @ kernel.flatten(1).T + w["vision_encoder.visual.positional_embedding"][1:]
+
+
 def clip(w: Weights, images: torch.Tensor, blocks: int = 11) -> torch.Tensor:
     """All tokens of CLIP's image side after `ln_post`."""
+    return clip_blocks(w, embedded_patches(w, images), blocks)
+
+
+def clip_blocks(w: Weights, patches: torch.Tensor, blocks: int = 11) -> torch.Tensor:
     v = "vision_encoder.visual"
-    kernel = w[f"{v}.conv1.weight"]
-    patches = functional.unfold(images, kernel.shape[-1], stride=kernel.shape[-1]).transpose(1, 2)
-    x = patches @ kernel.flatten(1).T
-    x = torch.cat([w[f"{v}.class_embedding"].expand(len(x), 1, -1), x], 1) + w[f"{v}.positional_embedding"]
-    x = norm(w, f"{v}.ln_pre", x, 1e-5)
+    start = w[f"{v}.class_embedding"] + w[f"{v}.positional_embedding"][0]
+    x = norm(w, f"{v}.ln_pre", torch.cat([start.expand(len(patches), 1, -1), patches], 1), 1e-5)
     for number in range(blocks):
         b = f"{v}.transformer.resblocks.{number}"
         h = norm(w, f"{b}.ln_1", x, 1e-5)
@@ -69,12 +77,19 @@ def feed_forward(w: Weights, name: str, x: torch.Tensor, eps: float, kind: str =
     return norm(w, f"{name}.{kind}output.LayerNorm", linear(w, f"{name}.{kind}output.dense", h) + x, eps)
 
 
-def roberta(w: Weights, ids: torch.Tensor, mask: torch.Tensor, layers: int = 12) -> torch.Tensor:
+def embedded_words(w: Weights, ids: torch.Tensor) -> torch.Tensor:
     e = "language_encoder.embeddings"
     places = torch.tensor([[1 if one == 1 else 2 + sum(x != 1 for x in row[:n]) for n, one in enumerate(row)]
                            for row in ids.tolist()])  # fmt: skip
     x = w[f"{e}.word_embeddings.weight"][ids] + w[f"{e}.position_embeddings.weight"][places]
-    x = norm(w, f"{e}.LayerNorm", x + w[f"{e}.token_type_embeddings.weight"][0], 1e-5)
+    return norm(w, f"{e}.LayerNorm", x + w[f"{e}.token_type_embeddings.weight"][0], 1e-5)
+
+
+def roberta(w: Weights, ids: torch.Tensor, mask: torch.Tensor, layers: int = 12) -> torch.Tensor:
+    return roberta_layers(w, embedded_words(w, ids), mask, layers)
+
+
+def roberta_layers(w: Weights, x: torch.Tensor, mask: torch.Tensor, layers: int = 12) -> torch.Tensor:
     for number in range(layers):
         name = f"language_encoder.encoder.layer.{number}"
         x = feed_forward(w, name, bert_attention(w, f"{name}.attention", x, x, mask, 1e-5), 1e-5)
@@ -166,3 +181,28 @@ def answer(w: Weights, fused: torch.Tensor) -> torch.Tensor:
 
 def match(w: Weights, fused: torch.Tensor) -> torch.Tensor:
     return linear(w, "itm_head.fc", fused)[:, 1]
+
+
+def nearest(pool: torch.Tensor, query: torch.Tensor, count: int) -> torch.Tensor:
+    """The tokens of PTUnifier's pool with the largest dot products, [B, count, 768]."""
+    return pool[(query @ pool.T).argsort(1, descending=True)[:, :count]]
+
+
+def embed_image(w: Weights, images: torch.Tensor) -> torch.Tensor:
+    """PTUnifier's contrastive embedding of images, with 32 pseudo words between <s> and </s>."""
+    patches = embedded_patches(w, images)
+    start, end = (embedded_words(w, torch.tensor([[one]])).expand(len(images), -1, -1) for one in (0, 2))
+    words = torch.cat([start, nearest(w["pseudo_language_token_pool"], patches.mean(1), 32), end], 1)
+    mask = torch.ones(words.shape[:2])
+    fused = fuse(w, roberta_layers(w, words, mask), clip_blocks(w, patches), mask, eps=1e-5)
+    return norm(w, "itc_head.vision_ln", fused, 1e-5) @ w["itc_head.vision_proj.weight"].T
+
+
+def embed_text(w: Weights, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """PTUnifier's contrastive embedding of texts, with 49 pseudo patches; <s> is no part of the query."""
+    words = embedded_words(w, ids)
+    kept = mask[:, 1:, None].float()
+    query = (words[:, 1:] * kept).sum(1) / kept.sum(1)
+    patches = clip_blocks(w, nearest(w["pseudo_vision_token_pool"], query, 49))
+    fused = fuse(w, roberta_layers(w, words, mask), patches, mask, eps=1e-5)
+    return norm(w, "itc_head.language_ln", fused, 1e-5) @ w["itc_head.language_proj.weight"].T

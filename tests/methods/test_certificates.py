@@ -41,6 +41,17 @@ def test_a_figure_that_differs_is_no_certificate(monkeypatch):
     assert "map32_mean" in caught.value.todo
 
 
+@pytest.mark.slow
+def test_positions_resized_by_another_rule_are_no_certificate(monkeypatch):
+    card = read_card("m3ae")
+    arguments = {**card.encoder.arguments, "positions": "aligned"}
+    other = card.model_copy(update={"encoder": card.encoder.model_copy(update={"arguments": arguments})})
+    monkeypatch.setattr(certifying, "read_card", lambda name: other)
+    with pytest.raises(CheckpointError, match="resized_pooled by") as caught:
+        certify("m3ae")
+    assert "pooled, text_pooled, fused, matching" in caught.value.todo
+
+
 def test_a_method_without_figures():
     with pytest.raises(UsageError, match="cannot be certified"):
         certify("random-resnet50")

@@ -201,13 +201,14 @@ def sha(text: str) -> str:
 
 
 def test_spans_become_ids_and_positions():
-    """Those that the cut text does not hold as a whole are left out; 24 are kept."""
-    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
-    spans = {sha("é"): ((7, 1, 2), (8, 2, 3)), sha("b"): ((9, 2, 3), *((one, 1, 1) for one in range(30)))}
+    """Those that the cut text does not hold as a whole, or that lie on <s> or </s>, are left out; 24 are kept."""
+    mask = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    first = ((5, 0, 0), (7, 1, 2), (6, 0, 2), (8, 2, 3), (4, 4, 4), (3, 3, 4), (2, 5, 6))
+    spans = {sha("é"): first, sha("b"): ((9, 2, 2), *((one, 1, 1) for one in range(30)))}
     found = entities_of(["é", "b"], spans, mask)
     assert found.shape == (2, 24, 3)
     assert found[0, :, 0].tolist() == [7, 8] + [-100] * 22
-    assert tokens_named(found, 4)[0, :3].int().tolist() == [[0, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 0]]
+    assert tokens_named(found, 5)[0, :3].int().tolist() == [[0, 1, 1, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0]]
     assert found[1, :, 0].tolist() == list(range(24))
     with pytest.raises(UsageError, match=f"sha256 {sha('c')}"):
         entities_of(["é", "c"], spans, mask)
@@ -269,5 +270,7 @@ def test_texts_come_with_the_entities_of_the_users_file(tmp_path):
     (tmp_path / "arl-mine" / "entities.jsonl").write_text(json.dumps({"sha256": sha("a b"), "entities": [[4, 1, 2]]}))
     found = encoder.encode_text(["a b"])
     assert found.entities[0, :2].tolist() == [[4, 1, 2], [-100, -100, -100]]
-    with pytest.raises(UsageError, match="has no line"):
-        encoder.encode_text(["a b", "c"])
+    assert torch.equal(encoder.read_tokens(*encoder.tokenise(["a b"]).parts("cpu")).entities, found.entities)
+    for asked in (encoder.encode_text, encoder.tokenise):
+        with pytest.raises(UsageError, match="has no line"):
+            asked(["a b", "c"])

@@ -8,9 +8,9 @@ import meter_reading
 import numpy as np
 import pytest
 import torch
-from comparing import relative
+from comparing import from_kept, relative
 from meter_reading import Weights
-from official_files import SEEDS, keyed_file, manifest
+from official_files import SEEDS, certificate, keyed_file, manifest
 from small_fusions import cross_shapes, filled_fusion, fusion_shapes, keyed, pairs, small_encoder
 from torch import nn
 from torch.nn import functional
@@ -161,11 +161,14 @@ def test_positions_are_resized_bicubically_without_antialiasing(method):
 
 
 def test_images_have_no_embedding_of_their_own(encoder):
-    images, _ = pairs(1)
+    images, text = pairs(1)
     assert not encoder.projects
     with pytest.raises(UsageError, match="no embedding of an image by itself") as caught:
         encoder.project(images)
     assert "match or fuse" in caught.value.todo
+    with pytest.raises(UsageError, match="does not compare every image with every text") as caught:
+        encoder.similarity(images, text)
+    assert (caught.value.why, caught.value.todo) == ("it reads an image and a text together", "use match on pairs")
 
 
 def test_features_that_are_no_pairs(encoder):
@@ -224,6 +227,30 @@ def test_the_second_reading_gives_the_official_figures():
     fused = meter_reading.fuse(weights, words, tokens, mask)
     for name, found in (("pooled", tokens[:, 0]), ("text_cls_unimodal", words[:, 0]), ("mm_cls", fused)):
         assert relative(found, torch.from_numpy(expected[name])) < TOLERANCE, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["m3ae-vqa-rad", "ptunifier"])
+@torch.inference_mode()
+def test_the_second_reading_gives_the_kept_figures(method):
+    facts = certificate(method)
+    weights = keyed({name: tuple(shape) for name, shape in facts["tensors"].items()})
+    images = seeded_images(facts["image"]["size"])
+    ids, mask = (torch.tensor(facts["text"][name]) for name in ("ids", "mask"))
+    tokens, words = meter_reading.clip(weights, images), meter_reading.roberta(weights, ids, mask)
+    fused = meter_reading.fuse(weights, words, tokens, mask, eps=1e-5 if method == "ptunifier" else 1e-12)
+    found = {"pooled": tokens[0, 0], "fused": fused[0]}
+    if method == "ptunifier":
+        found |= {
+            "projection": meter_reading.embed_image(weights, images)[0],
+            "text_embedding": meter_reading.embed_text(weights, ids, mask)[0],
+            "matching": meter_reading.match(weights, fused),
+        }
+    else:
+        found |= {"text_pooled": words[0, 0], "answers": meter_reading.answer(weights, fused)[0]}
+    assert set(facts["expected"]) == set(found)
+    for name, kept in facts["expected"].items():
+        assert from_kept(found[name], kept) < TOLERANCE, name
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import kad_reading
 import numpy as np
 import pytest
 import torch
+from comparing import from_kept
 from official_files import KAD, SEEDS, certificate, manifest, saved
 from query_reading import bert, decoder, linear, norm, resnet
 from torch.nn.functional import normalize
@@ -152,6 +153,29 @@ def test_the_fourth_stage_is_read(encoder, found, dicts):
     assert found.pooled.shape == (2, 2048)
     assert found.tokens.shape == (2, 9, 2048)
     assert resnet(dicts["image_encoder"], seeded_images(96), stages=3).shape == (2, 36, 1024)
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_the_plain_reading_gives_the_kept_figures():
+    facts = certificate("kad")
+    tensors = {
+        part: {name: keyed_tensor(name, shape) for name, shape in shapes.items()}
+        for part, shapes in facts["tensors"].items()
+    }
+    grid, seen = kad_reading.places(tensors["image_encoder"], seeded_images(facts["image"]["size"]))
+    asked = kad_reading.texts(tensors["text_encoder"], torch.tensor(facts["text"]["ids"]))
+    probability, attention = kad_reading.answers(tensors["model"], seen, asked)
+    found = {
+        "pooled": grid[0].mean(0),
+        "token_projection_mean": seen[0].mean(0),
+        "text_embedding": asked[0],
+        "attention": attention[0, 0],
+        "similarity": probability[0],
+    }
+    assert set(facts["expected"]) == set(found)
+    for name, kept in facts["expected"].items():
+        assert from_kept(found[name], kept) < 1e-5, name
 
 
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="../shared/parity-seeds is not there")

@@ -7,13 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
-import torch
 from pydantic import validate_call
 
 from benchx.errors import WeightsMissing
 from benchx.methods.encoders.vit import ViT
-from benchx.methods.text.base import TextFeatures
 from benchx.methods.text.entities import FILE, Linked, entities_of, read_linked
+from benchx.methods.text.tokens import Tokens
 
 
 class ARLEncoder(ViT):
@@ -25,16 +24,15 @@ class ARLEncoder(ViT):
 
     method: str
 
-    def encode_text(self, texts: Sequence[str]) -> TextFeatures:
-        """Tokenise and read texts, as any encoder, and add their entities.
+    def tokenise(self, texts: Sequence[str]) -> Tokens:
+        """Tokenise texts, as any encoder, and add their entities.
 
         Raises:
             UsageError: the method has no text tower, or a text was not linked.
             WeightsMissing: the tokenizer's files or the linked texts are not there.
         """
-        found = super().encode_text(texts)
-        assert isinstance(found.word_mask, torch.Tensor)
-        return replace(found, entities=entities_of(texts, self._linked, found.word_mask))
+        found = super().tokenise(texts)
+        return replace(found, entities=entities_of(texts, self._linked, found.mask))
 
     @cached_property
     def _linked(self) -> Linked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchx.methods.fusion.base import Fusion
     from benchx.methods.scorers.base import Scorer
     from benchx.methods.text.tokenizer import LocalTokenizer
+    from benchx.methods.text.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -133,31 +134,41 @@ class Encoder(Part, ABC):
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor | None = None,
         continued: torch.Tensor | None = None,
+        entities: torch.Tensor | None = None,
     ) -> TextFeatures:
         """Return all that the text tower says of tokenised texts.
 
         Args:
             continued: bool [B, T], tokens that go on a word; towers that sum the pieces of a word need it. Without
                 it every token is a word.
+            entities: int64 [B, 24, 3], for methods that read them, see `TextFeatures`.
 
         Raises:
             UsageError: the method has no text tower.
             WeightsMissing: its weights are not there.
         """
-        return self._tower()(input_ids, attention_mask, continued)
+        found = self._tower()(input_ids, attention_mask, continued)
+        return found if entities is None else replace(found, entities=entities)
+
+    def tokenise(self, texts: Sequence[str]) -> Tokens:
+        """Return all that `read_tokens` takes of texts, by the method's tokenizer, on the CPU.
+
+        Raises:
+            UsageError: the method has no text tower, or a text lacks what the method reads beside it.
+            WeightsMissing: its weights, its tokenizer's files or what it reads beside texts are not there.
+        """
+        self._tower()
+        assert self.tokenizer is not None
+        return self.tokenizer(texts)
 
     def encode_text(self, texts: Sequence[str]) -> TextFeatures:
         """Tokenise texts with the method's tokenizer and read them.
 
         Raises:
-            UsageError: the method has no text tower.
-            WeightsMissing: its weights or its tokenizer's files are not there.
+            UsageError, WeightsMissing: see `tokenise`.
         """
-        tower = self._tower()
-        assert self.tokenizer is not None
-        tokens = self.tokenizer(texts)
-        device = next(tower.parameters()).device
-        return tower(*(part.to(device) for part in (tokens.ids, tokens.mask, tokens.continued)))
+        device = next(self._tower().parameters()).device
+        return self.read_tokens(*self.tokenise(texts).parts(device))
 
     def similarity(self, images: Features, text: TextFeatures | torch.Tensor) -> torch.Tensor:
         """Return the method's own similarity of images and texts, [B, B'].
@@ -171,6 +182,12 @@ class Encoder(Part, ABC):
             UsageError: the method compares no images with texts.
         """
         if self.scorer is None:
+            if self.fusion is not None:
+                raise UsageError(
+                    "the method does not compare every image with every text",
+                    "it reads an image and a text together",
+                    "use match on pairs",
+                )
             raise self.without_text or UsageError(
                 "the method does not compare images with texts",
                 "it has no text side, or was loaded without it",

@@ -17,7 +17,8 @@ from benchx.errors import UsageError, WeightsMissing
 
 FILE = "entities.jsonl"
 """The file of a method's linked texts, in its folder of the weights root. A line is {"sha256": of the text as UTF-8,
-"entities": [[id, first token, last token], ...]}; tokens are counted from <s>, which is 0, and the last one belongs."""
+"entities": [[id, first token, last token], ...]}; tokens are counted from <s>, which is 0, and the last one belongs.
+<s> and </s> name nothing."""
 
 MOST = 24
 """Entities of a text that are read, the first ones: ARL's max_num_ents."""
@@ -69,12 +70,12 @@ def read_linked(path: Path) -> dict[str, tuple[Span, ...]]:
 def entities_of(texts: Sequence[str], linked: Linked, mask: torch.Tensor) -> torch.Tensor:
     """Return the entities of tokenised texts, int64 [B, 24, 3]: id, first and last token; id -100 where there is none.
 
-    Those that do not lie in the text's tokens as a whole are left out, for the text was cut; of the others the first
-    24 are taken, as ARL does.
+    Those that do not lie between <s> and </s> as a whole are left out, for the text was cut; of the others the first 24
+    are taken, as ARL does.
 
     Args:
         texts: as they were before tokenising.
-        mask: [B, W], which tokens are the text's.
+        mask: [B, W], which tokens are the text's, <s> and </s> among them.
 
     Raises:
         UsageError: a text was never linked.
@@ -97,11 +98,11 @@ def placed(spans: Sequence[Sequence[Span]], mask: torch.Tensor) -> torch.Tensor:
 
     Args:
         spans: of every text.
-        mask: [B, W], which tokens are the text's.
+        mask: [B, W], which tokens are the text's, <s> and </s> among them.
     """
     found = torch.full((len(spans), MOST, 3), NONE)
     for mine, length, row in zip(spans, mask.sum(dim=1).tolist(), found, strict=True):
-        whole = [span for span in mine if span[2] < length][:MOST]
+        whole = [span for span in mine if span[1] >= 1 and span[2] < length - 1][:MOST]
         if whole:
             row[: len(whole)] = torch.tensor(whole)
     return found.to(mask.device)

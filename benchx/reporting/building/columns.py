@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from benchx.datasets.sharing import seen_of
 from benchx.digests import fraction_of_hash
 from benchx.planning import Cell
 from benchx.reporting.board import Column, Drawn, Pair, Published
@@ -19,6 +18,7 @@ from benchx.reporting.building.draws import DrawsByCases, draw_name
 from benchx.reporting.building.families import Scores, letters
 from benchx.reporting.building.gathering import Found, Gathered
 from benchx.reporting.building.published import published_for
+from benchx.reporting.exposure import seen_by
 from benchx.reporting.rows import Draw, Rank, Row
 from benchx.results.record import Record
 from benchx.statistics.case_error import of_macro
@@ -218,7 +218,7 @@ def _row(scores: Scores, assessed: Assessed, shown: str, rank: Rank, certify: Ce
         next_draw=_half_width(scores),
         letters=shown,
         rank=rank,
-        contaminated=seen_of(gathered.cell.dataset, card.get("exposure", ())),
+        contaminated=seen_by(records[0], gathered.cell.dataset),
         certificate=certify(card),
         secondary=details.secondary,
         classes=details.classes,

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from benchx.datasets.samples import UNITS
-from benchx.datasets.sharing import seen_of
 from benchx.errors import StoreError
 from benchx.reporting.board import column_name
 from benchx.reporting.building.draws import DrawsByCases, draw_name
 from benchx.reporting.building.gathering import Found, Gathered, Gathering, gather
+from benchx.reporting.exposure import seen_by
 from benchx.reporting.head_to_head.contest import Cell, HeadToHead, Pair, Prompts, Side
 from benchx.reporting.head_to_head.drawing import ROUNDING, Column
 from benchx.reporting.head_to_head.naming import Names, read_pairs
@@ -155,7 +155,7 @@ def _side(dataset: str, found: Sequence[Found], score: float) -> Side:
         score=score,
         draws=tuple(draw_name(record.cell) for record in records),
         prompts=tuple(dict.fromkeys(searches)),
-        saw=seen_of(dataset, records[0].card.get("exposure", ())),
+        saw=seen_by(records[0], dataset),
     )
 
 

@@ -59,6 +59,7 @@ class Answerer(Learner):
         self.features = source.features
         self.fusion_lr = protocol.fusion_lr
         self.fused = [] if source.fusion is None else list(source.fusion.parameters())
+        assert protocol.head != "own"
         self.head = make_head(protocol.head, source.dim, answers, seed)
         self.requires_grad_(True).to(device)
 

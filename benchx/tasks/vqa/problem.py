@@ -33,12 +33,16 @@ class Draw:
     targets: np.ndarray = field(repr=False)
 
 
-def pose(cell: Cell, cases: Cases, folds: Sequence[Fold], known: Literal["train", "all"]) -> tuple[Draw, ...]:
+Known = Literal["train", "all"] | tuple[str, ...]
+"""Which answers there are to choose from, see `pose`."""
+
+
+def pose(cell: Cell, cases: Cases, folds: Sequence[Fold], known: Known) -> tuple[Draw, ...]:
     """Draw the cell's fraction of every fold's images, with their questions.
 
-    The vocabulary is that of the fold's whole training questions, in the order of the dataset, whatever the fraction,
-    so that fractions are compared on the same answers; with `all`, as M3AE has it, those of validation and test
-    questions follow.
+    With `train` the vocabulary is that of the fold's whole training questions, in the order of the dataset, whatever
+    the fraction, so that fractions are compared on the same answers; with `all`, as M3AE has it, those of validation
+    and test questions follow; else it is the given answers.
 
     Raises:
         NotApplicable: there is no test question, or no training question in a fold.
@@ -51,11 +55,15 @@ def pose(cell: Cell, cases: Cases, folds: Sequence[Fold], known: Literal["train"
     return draws
 
 
-def _draw(cell: Cell, cases: Cases, number: int, fold: Fold, known: Literal["train", "all"]) -> Draw:
+def _draw(cell: Cell, cases: Cases, number: int, fold: Fold, known: Known) -> Draw:
     train, val = draw_rows(cell, cases.samples, np.empty((len(cases.texts), 0)), number, fold)
-    counted = (fold.train,) if known == "train" else (fold.train, fold.val, fold.test)
-    answers = vocabulary(cases.answers[np.concatenate(counted)])
+    answers = known if isinstance(known, tuple) else _answers(cases, fold, known)
     return Draw(number, train, val, fold.test, answers, numbered(cases.answers, answers))
+
+
+def _answers(cases: Cases, fold: Fold, known: Literal["train", "all"]) -> tuple[str, ...]:
+    counted = (fold.train,) if known == "train" else (fold.train, fold.val, fold.test)
+    return vocabulary(cases.answers[np.concatenate(counted)])
 
 
 def _without(cell: Cell, cases: Cases, part: str) -> NotApplicable:

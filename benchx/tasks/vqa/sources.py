@@ -18,7 +18,8 @@ from benchx.tasks.vqa.cases import Cases
 from benchx.workspace import Workspace, cell_input
 
 Inputs = tuple[Tensor, ...]
-"""Of B questions: kept features [B, D]; or images [B, channels, S, S], where the method encodes any, and tokens."""
+"""Of B questions: kept features [B, D]; or images [B, channels, S, S], where the method encodes any, and the parts of
+its tokens."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,7 @@ def trained(cell: Cell, protocol: Answer, workspace: Workspace, cases: Cases) ->
     pixels = workspace.dataset(cell.reading).pixels
 
     def inputs(numbers: np.ndarray) -> Inputs:
-        assert asked.tokenizer is not None
-        tokens = asked.tokenizer([cases.texts[number] for number in numbers])
-        read = tuple(part.to(device) for part in (tokens.ids, tokens.mask, tokens.continued))
+        read = asked.tokenise([cases.texts[number] for number in numbers]).parts(device)
         if spec is None:
             return read
         return (prepare(pixels.images(cases.images[numbers]), spec, device), *read)
@@ -103,14 +102,15 @@ class Reading(nn.Module):
         self.asked = None if asked is method else asked
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Read images, where the method sees any, and tokens: ids, mask and which go on a word."""
-        images, tokens = inputs[:-3], inputs[-3:]
-        text = (self.asked or self.method).read_tokens(*tokens)
+        """Read images, where the method sees any, and the parts of tokens, see `Tokens.parts`."""
+        reader = self.asked or self.method
         if not self.sees:
-            return text.embedding
+            return reader.read_tokens(*inputs).embedding
+        images, *tokens = inputs
+        text = reader.read_tokens(*tokens)
         if self.method.fusion is not None:
-            return self.method.fuse(self.method.encode(images[0]), text)
-        return torch.cat([self.method(images[0]), text.embedding], dim=1)
+            return self.method.fuse(self.method.encode(images), text)
+        return torch.cat([self.method(images), text.embedding], dim=1)
 
 
 def _reader(name: str, workspace: Workspace) -> Encoder:

@@ -64,6 +64,12 @@ def ask(rule: Rule, prompt_set: AnyPromptSet, classes: tuple[str, ...], weights:
         )
     prompts = prompts_for(prompt_set, classes)
     if rule == SHARES:
+        if any(len(set(one.positive)) > 1 for one in prompts.values()):
+            raise NotApplicable(
+                f"'{method}' is asked one prompt for each class",
+                f"by the rule '{rule.title}' the prompts of all classes vie with each other",
+                "use a prompt set with one text of presence a class, or scoring: common",
+            )
         # Texts of absence would take their share too.
         prompts = {name: Prompts(one.positive) for name, one in prompts.items()}
     asked = _prompted(prompts, prompt_set.kind)

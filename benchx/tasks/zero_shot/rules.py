@@ -66,7 +66,7 @@ COSINE = Rule("cosine with presence minus cosine with absence, without logit sca
 CONCEPTS = Rule(
     "half the softmax of whole images, half that of the 128 patches nearest to the name", "concepts", vies=True
 )
-SHARES = Rule("the mean share of the class's prompts among those of all classes", "similarity", vies=True)
+SHARES = Rule("the share of the class's prompt among those of all classes", "similarity", vies=True)
 
 OFFICIAL = {
     "biovil": BIOVIL,
@@ -137,7 +137,7 @@ def scores_of_embeddings(
 
 def scores_of_similarities(rule: Rule, similarities: np.ndarray, positive: Columns) -> np.ndarray:
     """Return the scores [N, C] of a rule that reads the method's own similarity [N, T]; absence is not asked."""
-    return over_prompts(similarities, positive, "mean" if rule in (MEAN, SHARES) else "max")
+    return over_prompts(similarities, positive, "mean" if rule == MEAN else "max")
 
 
 def scores_of_concepts(whole: np.ndarray, local: np.ndarray, classes: int) -> np.ndarray:

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from benchx.methods.coattention import enter
 from benchx.methods.encoders.base import Features
 from benchx.methods.fusion.arl import ARL
+from benchx.methods.fusion.m3ae import M3AE
 from benchx.methods.keyed_init import seeded_images
 from benchx.methods.text.base import TextFeatures
 from benchx.methods.text.entities import tokens_named
@@ -29,6 +31,39 @@ def every_pair(run: Run) -> torch.Tensor:
     text = TextFeatures(*(part[[0, 1, 0, 1]] for part in (run.text.pooled, run.text.embedding)),
                         *(part[[0, 1, 0, 1]] for part in (run.text.words, run.text.word_mask)))  # fmt: skip
     return run.encoder.match(pick(run.found, [0, 0, 1, 1]), text).unflatten(0, (2, 2))
+
+
+def last_layers(run: Run) -> list[torch.Tensor]:
+    """What the last layers give of words and of patches, before the poolers."""
+    found: list[torch.Tensor] = []
+    fusion = run.encoder.fusion
+    assert isinstance(fusion, M3AE)
+    hooks = [
+        side.layers[-1].register_forward_hook(lambda layer, given, gave: found.append(gave))
+        for side in (fusion.language, fusion.vision)
+    ]
+    fused(run)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def projected(run: Run) -> torch.Tensor:
+    """The class token of the image as it enters the fusion, before the embedding of its kind."""
+    assert isinstance(run.encoder.fusion, M3AE)
+    return run.encoder.fusion.vision.proj(run.found.pooled)
+
+
+def entering(run: Run) -> tuple[torch.Tensor, torch.Tensor]:
+    """Words and patches as they enter the fusion, with the embedding of their kind."""
+    fusion = run.encoder.fusion
+    assert isinstance(fusion, ARL)
+    return enter(fusion.language, fusion.vision, fusion.modality_type_embeddings, run.text.words, run.found.tokens)
+
+
+def matching_logits(run: Run) -> torch.Tensor:
+    assert isinstance(run.encoder.fusion, M3AE)
+    return run.encoder.fusion.itm_head(fused(run))
 
 
 def enlarged(run: Run) -> Features:
@@ -83,7 +118,11 @@ CHECKS: dict[str, dict[str, Check]] = {
         "tokens_slice": lambda run: run.found.tokens[..., :4],
         "text_cls_unimodal": lambda run: run.text.pooled,
         "text_tokens_slice": lambda run: run.text.words[..., :8],
+        "proj_cls": projected,
+        "mm_text_slice": lambda run: last_layers(run)[0][..., :8],
+        "mm_image_slice": lambda run: last_layers(run)[1][..., :4],
         "mm_cls": fused,
+        "itm_logits": matching_logits,
         "irtr_scores": every_pair,
         "cls_384": lambda run: enlarged(run).pooled,
         "patch_mean_384": lambda run: enlarged(run).tokens[:, 1:].mean(1),
@@ -97,6 +136,8 @@ CHECKS: dict[str, dict[str, Check]] = {
     },
     "arl-vqa-rad": {
         **IMAGE,
+        "unimodal_image_proj_cls": lambda run: entering(run)[1][:, 0],
+        "unimodal_text_proj_cls": lambda run: entering(run)[0][:, 0],
         "graph_embeddings": graph,
         "mm_cls": knowing,
         "vqa_logits": lambda run: answered(run, knowing(run)),

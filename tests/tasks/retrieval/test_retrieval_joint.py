@@ -10,12 +10,14 @@ import pytest
 import torch
 from small_fuser import Both, Eyes, cards
 
-from benchx.cell import execute
+from benchx.cell import cell_key, execute
 from benchx.errors import UsageError
 from benchx.images.geometry import prepare
+from benchx.methods.cards.schema import Card
 from benchx.phantom.writers import write
 from benchx.planning import Cell
 from benchx.protocols import Retrieve
+from benchx.reporting.exposure import seen_by
 from benchx.results.store import Store
 from benchx.tasks.retrieval import joint
 from benchx.tasks.retrieval.pool import gather
@@ -219,3 +221,21 @@ def test_too_many_pairs_are_refused_before_any_is_read(workspace, monkeypatch) -
     monkeypatch.setattr(Eyes, "_features", lambda self, images: pytest.fail("read"))
     with pytest.raises(UsageError, match=r"images and \d+ texts are [\d,]+ pairs"):
         execute(cell(joint=FULL), workspace)
+
+
+def test_whatever_changes_the_first_ranking_changes_the_key_and_what_it_saw_is_recorded(data, tmp_path, monkeypatch):
+    methods = cards(monkeypatch)
+    reader = methods["reader"]
+    seen = {"dataset": "covid-chestxray", "what": "images", "source": "a test"}
+    other = reader.model_copy(update={"input": reader.input.model_copy(update={"mean": (0.1,)})})
+    exposed = Card.model_validate(reader.model_dump() | {"exposure": [seen]})
+    one = cell(joint={"mode": "rerank", "first": 3, "dual_encoder": "reader"})
+
+    def opened(card: Card) -> Workspace:
+        return Workspace(Store(tmp_path / "store"), cards=methods | {"reader": card}, data_root=data)
+
+    assert cell_key(one, opened(reader)) == cell_key(one, opened(exposed)) != cell_key(one, opened(other))
+    record = execute(one, opened(exposed))
+    assert record.details["other_methods"]["reader"]["exposure"] == [seen]
+    assert seen_by(record, "covid-chestxray") == ("images (by reader)",)
+    assert seen_by(record, "nih") == ()

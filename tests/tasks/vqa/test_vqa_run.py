@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ from torch import nn
 
 import benchx
 from benchx.errors import NotApplicable
+from benchx.images.geometry import prepare
 from benchx.methods.cards.schema import Card
+from benchx.methods.encoders.base import Encoder
 from benchx.methods.fusion import FUSIONS
 from benchx.methods.fusion.base import Fusion
+from benchx.methods.text.entities import placed
 from benchx.phantom.writers import write
 from benchx.planning import plan
 from benchx.protocols import read_protocol
@@ -28,7 +32,7 @@ from benchx.tasks.vqa.run import run
 from benchx.tasks.vqa.scores import fault, score
 from benchx.tasks.vqa.sources import trained
 from benchx.training.recipe import recipe_of
-from benchx.workspace import Workspace
+from benchx.workspace import Workspace, cell_input
 
 METHOD = "random-efficientnet-lite0"
 PROTOCOL = {
@@ -221,6 +225,34 @@ def test_a_method_is_trained_along_each_part_at_its_rate(data, tmp_path, monkeyp
     learnt = {part for part, prefix in parts.items() if any(name.startswith(prefix) for name in moved)}
     also = {"own": {"image"}, "other": {"image"}, "fusion": {"image", "fusion"}, "text alone": set()}
     assert learnt == {"head", "text"} | also[kind]
+
+
+class Naming(Product):
+    """The product, times the first entity of the text."""
+
+    def forward(self, encoder, images, text):
+        return super().forward(encoder, images, text) * text.entities[:, :1, 0]
+
+
+def test_a_method_that_is_trained_along_reads_the_entities_of_its_texts(data, tmp_path, monkeypatch):
+    monkeypatch.setitem(FUSIONS, "product", Naming)
+    plain = Encoder.tokenise
+
+    def tokenise(self, texts):
+        found = plain(self, texts)
+        return replace(found, entities=placed([[(len(text), 1, 1)] for text in texts], found.mask))
+
+    monkeypatch.setattr(Encoder, "tokenise", tokenise)
+    (cell,) = plan(read_suite(suite(tmp_path, encoder="trained")), ["joint"])
+    workspace = _workspace(tmp_path, data, card(JOINT))
+    dataset, numbers = workspace.dataset(cell.reading), np.array([5, 0, 3])
+    cases, protocol = read_cases(dataset.samples), read_protocol(cell.settings["protocol"])
+    source = trained(cell, protocol, workspace, cases)
+    encoder = workspace.load_encoder("joint", 64, text=True)
+    images = prepare(dataset.pixels.images(cases.images[numbers]), cell_input(cell, protocol.input, workspace))
+    with torch.no_grad():
+        expected = encoder.fuse(encoder.encode(images), encoder.encode_text([cases.texts[one] for one in numbers]))
+        assert torch.allclose(source.features(*source.inputs(numbers)), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.slow

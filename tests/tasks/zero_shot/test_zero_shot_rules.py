@@ -98,6 +98,9 @@ def test_where_classes_share_one_softmax_absence_is_not_asked():
     assert asked.negative == ((), ())
     with pytest.raises(NotApplicable, match="'tiny' cannot be asked about Mass alone"):
         ask(SHARES, PAIRS, ("Mass",), None, "tiny")
+    several = ClassPrompts.model_validate({"kind": "class-prompts", "templates": ["{}", "a {}"]})
+    with pytest.raises(NotApplicable, match="one prompt for each class"):
+        ask(SHARES, several, ("Mass", "Edema"), None, "tiny")
 
 
 def test_which_classes_are_standardised():

@@ -77,9 +77,15 @@ def _dataset(cell: Cell, dataset: OpenDataset) -> str:
 def _weights(cell: Cell, workspace: Workspace) -> str:
     """The digest of the weights that a cell reads, of its method and of others that its protocol names."""
     parts = [workspace.weights_digest(cell.method, text=cell.reads_text)]
-    for name in other_methods(read_protocol(cell.settings["protocol"])):
+    for name in _other_methods(cell, workspace):
         parts += [workspace.weights_digest(name, text=True), digest_json(workspace.card(name).numerics())]
     return digest_lines(parts) if len(parts) > 1 else parts[0]
+
+
+def _other_methods(cell: Cell, workspace: Workspace) -> tuple[str, ...]:
+    card = workspace.card(cell.method)
+    protocol = read_protocol(cell.settings["protocol"])
+    return other_methods(protocol, sees=card.encoder is not None, fuses=card.fusion is not None)
 
 
 def make_record(
@@ -134,7 +140,7 @@ def make_record(
 
 def _others(cell: Cell, workspace: Workspace, state: State) -> dict[str, Any]:
     """Return what a record says of methods that the protocol uses beside the cell's own: weights and exposure."""
-    names = other_methods(read_protocol(cell.settings["protocol"])) if state == "done" else ()
+    names = _other_methods(cell, workspace) if state == "done" else ()
     told = {
         name: {
             "weights": workspace.weights(name).digest,

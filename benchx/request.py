@@ -82,8 +82,12 @@ def request(
 
 def check_names(asked: Request, workspace: Workspace) -> None:
     """Raise for what was named and does not belong or fit."""
-    recipes = [read_protocol(cell.settings["protocol"]) for cell in asked.cells]
-    others = {name for recipe in recipes for name in other_methods(recipe)}
+    recipes = [(asked.cards[cell.method], read_protocol(cell.settings["protocol"])) for cell in asked.cells]
+    others = {
+        name
+        for card, recipe in recipes
+        for name in other_methods(recipe, sees=card.encoder is not None, fuses=card.fusion is not None)
+    }
     for name in sorted(others):
         workspace.card(name)
     for kind, given, known in (
@@ -96,9 +100,9 @@ def check_names(asked: Request, workspace: Workspace) -> None:
                 raise UsageError(f"{kind} names '{name}', which this run does not use", f"it uses {names}", "drop it")
             if not path.exists():
                 raise UsageError(f"{kind} {name}={path} does not exist", "no such file or folder", "check the path")
-    for cell, recipe in zip(asked.cells, recipes, strict=True):
-        if asked.cards[cell.method].input is not None:
-            input_spec(asked.cards[cell.method], recipe.input, cell.settings["short_side"])
+    for cell, (card, recipe) in zip(asked.cells, recipes, strict=True):
+        if card.input is not None:
+            input_spec(card, recipe.input, cell.settings["short_side"])
 
 
 def check_there(asked: Request, workspace: Workspace) -> None:

@@ -120,6 +120,11 @@ class Suite(Strict):
                         )
                 for name in settings.protocols:
                     protocol = self.protocols[name]
+                    if isinstance(protocol, ZeroShot) and protocol.search and plan.split == "cv5":
+                        raise ValueError(
+                            f"{dataset}.{task}: '{name}' searches prompts, which every fold of cv5 would choose by "
+                            "itself, so that scores of different prompts were ranked together"
+                        )
                     if isinstance(protocol, ZeroShot):
                         _check_prompts(protocol, settings.classes or known.classes)
                     if isinstance(protocol, FewShot) and settings.primary not in map(few_shot_metric, protocol.shots):

@@ -55,6 +55,18 @@ def test_an_unknown_suite_suggests_the_nearest():
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (
+            "extends: medvl-2d\nname: a\nonly: [nih]\ndatasets: {nih: {split: cv5}}\n",
+            "'zero-shot-searched' searches prompts, which every fold of cv5",
+        ),
+        (
+            "extends: medvl-2d\nname: a\nonly: [nih]\nprotocols: {few-shot: {shots: [1, 2]}}\n",
+            "'few-shot' has no such shots for macro_auroc_at_16",
+        ),
+        (
+            "extends: medvl-2d\nname: a\nprotocols: {zero-shot-ensemble: {prompts: {templates: {ct: ['a slice']}}}}\n",
+            "zero-shot-ensemble",
+        ),
         ("extends: chestxray\nname: a\nfractions: [2.0]\n", "fractions.0"),
         ("extends: chestxray\nname: a\nfractions: [0.1, 0.1]\n", "twice"),
         ("extends: chestxray\nname: a\nsede: [1]\n", "sede"),

@@ -136,7 +136,11 @@ class Samples:
 
     def sorted(self) -> Samples:
         """Return the same samples in the order of their ids, so that no number depends on the order of a file."""
-        return self.take(np.argsort(self.table["sample"].to_numpy(str), kind="stable"))
+        taken = self.take(np.argsort(self.table["sample"].to_numpy(str), kind="stable"))
+        if taken.questions is None:
+            return taken
+        order = np.argsort(taken.questions["question"].to_numpy(str), kind="stable")
+        return replace(taken, questions=taken.questions.iloc[order].reset_index(drop=True))
 
     def class_labels(self, classes: tuple[str, ...]) -> np.ndarray:
         """Return the label columns of some classes, float32 [N, len(classes)], in that order."""

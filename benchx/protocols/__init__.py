@@ -67,12 +67,17 @@ def resolved(protocol: AnyProtocol, dataset: str, method: str) -> AnyProtocol:
     return read_protocol(fields)
 
 
-def other_methods(protocol: AnyProtocol) -> tuple[str, ...]:
-    """Return the methods whose weights a protocol uses beside the cell's own."""
+def other_methods(protocol: AnyProtocol, *, sees: bool, fuses: bool) -> tuple[str, ...]:
+    """Return the methods whose weights a protocol uses beside the cell's own.
+
+    Args:
+        sees: whether the cell's method encodes images.
+        fuses: whether it reads images and texts together.
+    """
     match protocol:
-        case Answer() if protocol.questions != "own":
+        case Answer() if protocol.questions != "own" and sees and not fuses:
             return (protocol.questions,)
-        case Retrieve() if protocol.joint is not None and protocol.joint.dual_encoder is not None:
-            return (protocol.joint.dual_encoder,)
+        case Retrieve() if fuses and protocol.joint is not None and protocol.joint.mode == "rerank":
+            return (protocol.joint.dual_encoder,) if protocol.joint.dual_encoder is not None else ()
         case _:
             return ()

@@ -59,7 +59,7 @@ def inapplicable(
         truth: one's own copy of the dataset.
         cards: of the method, of all records of the bundle.
     """
-    helped = other_methods(read_protocol(cell.settings["protocol"]))
+    helped = other_methods(read_protocol(cell.settings["protocol"]), sees=True, fuses=False)
     if cell.reads_text and not helped and all(card.get("text") is None for card in cards):
         return "note", "the method reads no text, by its card"
     posed = _posed(cell, truth)

@@ -85,7 +85,8 @@ def _weights_read(cell: Cell, card: Card, checkpoint: str) -> str | None:
 
     See `benchx.workspace.Workspace.weights_digest`: where text is read also of how the text side is built.
     """
-    if other_methods(read_protocol(cell.settings["protocol"])):
+    protocol = read_protocol(cell.settings["protocol"])
+    if other_methods(protocol, sees=card.encoder is not None, fuses=card.fusion is not None):
         return None
     if not cell.reads_text:
         return checkpoint

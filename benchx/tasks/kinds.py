@@ -37,7 +37,7 @@ KINDS = {
         1, ("dice", "dice_positive", "pooled_dice", "mdice"), ("segment",), "mask_classes", trained=True
     ),
     "retrieval": Kind(
-        1,
+        2,
         (
             *(f"{way}_recall_at_{k}" for way in ("i2t", "t2i") for k in (1, 5, 10)),
             *(f"i2t_class_{what}_at_{k}" for what in ("hit", "precision") for k in (1, 5, 10)),

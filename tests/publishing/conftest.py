@@ -25,7 +25,7 @@ fractions: [0.1, 1.0]
 seeds: [0, 1]
 datasets:
   rsna: null
-  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}, few_shot: null}}
+  nih: {tasks: {classification: {classes: [Effusion, Cardiomegaly, Mass]}}}
 """
 PRIVATE = """
 extends: phantom

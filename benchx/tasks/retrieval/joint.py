@@ -23,13 +23,19 @@ PAIRS = 2 * 10**8
 
 
 def joint_reading(card: Card, protocol: Retrieve) -> Joint | None:
-    """Return how a method's reading of pairs takes part; None where its embeddings alone do.
+    """Return how a method's reading of pairs takes part; None where the protocol asks for embeddings alone.
 
     Raises:
         NotApplicable: the protocol asks for it, and the method does not tell whether image and text belong together.
     """
-    if card.fusion is None or protocol.joint is None:
+    if protocol.joint is None:
         return None
+    if card.fusion is None:
+        raise NotApplicable(
+            f"'{card.name}' does not read images and texts together",
+            "the protocol ranks by such a reading (joint)",
+            "use a protocol without joint for embeddings",
+        )
     with torch.device("meta"):
         matches = build_fusion(card).matches
     if not matches:
@@ -94,11 +100,8 @@ def whole_matrix(
     return images, reports
 
 
-def told(cell: Cell, joint: Joint | None, pairs: int) -> dict[str, Any]:
-    """Return what a record says of the reading of pairs, where the protocol asks for it."""
-    if joint is None:
-        why = "the method does not read image and text together: its embeddings rank"
-        return {"mode": None, "why": why}
+def told(cell: Cell, joint: Joint, pairs: int) -> dict[str, Any]:
+    """Return what a record says of the reading of pairs."""
     if joint.mode == "full":
         return {"mode": "full", "pairs": pairs}
     return {"mode": "rerank", "first": joint.first, "dual_encoder": joint.dual_encoder or cell.method, "pairs": pairs}

@@ -75,7 +75,7 @@ def rank(
         if why is None:
             found = reordered(pool, found, first, similarities)
     said: dict[str, Any] = {"reranked": {"first": 0, "why": why} if why else {"first": first}}
-    if protocol.joint is not None:
+    if joint is not None:
         said["joint"] = told(cell, joint, pairs_read)
     return found, said
 

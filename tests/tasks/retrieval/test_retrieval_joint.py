@@ -179,20 +179,13 @@ def test_a_killed_reading_goes_on_from_the_work_folder(workspace, monkeypatch) -
     assert not list(again.store.work.glob("*"))
 
 
-def test_methods_that_do_not_read_pairs_rank_as_without(workspace) -> None:
-    plain, asked = execute(cell("reader"), workspace), execute(cell("reader", joint=FULL), workspace)
-    assert asked.scores == plain.scores
-    assert "joint" not in plain.details
-    why = "the method does not read image and text together: its embeddings rank"
-    assert asked.details["joint"] == {"mode": None, "why": why}
-
-
 @pytest.mark.parametrize(
     ("method", "asked", "says"),
     [
         ("fuser", None, "'fuser' does not embed whole images among texts (it reads an image and a text together)"),
         ("fuser", EVERYTHING, "'fuser' does not embed whole images among texts (re-ranking begins with such"),
         ("unmatched", FULL, "'unmatched' does not tell whether an image and a text belong together"),
+        ("reader", FULL, "'reader' does not read images and texts together"),
         ("eyes", FULL, "'eyes' reads no text"),
     ],
 )
@@ -230,11 +223,13 @@ def test_whatever_changes_the_first_ranking_changes_the_key_and_what_it_saw_is_r
     other = reader.model_copy(update={"input": reader.input.model_copy(update={"mean": (0.1,)})})
     exposed = Card.model_validate(reader.model_dump() | {"exposure": [seen]})
     one = cell(joint={"mode": "rerank", "first": 3, "dual_encoder": "reader"})
+    full = cell(joint=FULL | {"dual_encoder": "reader"})
 
     def opened(card: Card) -> Workspace:
         return Workspace(Store(tmp_path / "store"), cards=methods | {"reader": card}, data_root=data)
 
     assert cell_key(one, opened(reader)) == cell_key(one, opened(exposed)) != cell_key(one, opened(other))
+    assert cell_key(full, opened(reader)) == cell_key(full, opened(other))
     record = execute(one, opened(exposed))
     assert record.details["other_methods"]["reader"]["exposure"] == [seen]
     assert seen_by(record, "covid-chestxray") == ("images (by reader)",)

@@ -156,7 +156,7 @@ def _embedded(cell: Cell, reader: str, protocol: Extraction, workspace: Workspac
     if card.text is None:
         raise UsageError(f"'{reader}' reads no text", "the protocol has it read the questions", "name another method")
     asking = replace(cell, method=reader)
-    size = 0 if card.input is None else cell_input(asking, protocol.input, workspace).size
+    size = 0 if card.input is None else card.images.size
 
     @cache
     def encoder() -> Encoder:

@@ -49,6 +49,19 @@ def test_the_command_prints_json_and_writes_files(benchx, store, tmp_path):
     ]  # fmt: skip
 
 
+def test_a_leaky_split_is_told_on_the_screen(benchx, tmp_path):
+    store = made_store(
+        tmp_path,
+        {"mrm": 2.2, "gloria": 0.8},
+        keep=lambda cell: (cell.dataset, cell.fraction) == ("rsna", 1.0),
+        provenance={"shared_units": 7},
+    )
+    code, out, _ = called(benchx, store, "--pairs", "mrm:gloria")
+    assert code == 0
+    assert "100 % §" in out
+    assert "in two of its parts: rsna / classification / frozen / 100 % (7 of its patients)." in out
+
+
 def test_results_of_two_stores_are_read_together(benchx, store, tmp_path):
     other = made_store(tmp_path / "other", {"biovil": 0.8}, patients=40)
     code, out, _ = called(benchx, store, "--store", other.path, "--pairs", "mrm:biovil", "--json")

@@ -211,6 +211,19 @@ def test_without_a_fusion_image_and_text_stand_side_by_side(workspace) -> None:
     np.testing.assert_array_equal(alone, lent[:, 8:])
 
 
+def test_a_reader_of_questions_may_see_larger_images_than_the_suite_keeps(workspace) -> None:
+    images, texts = pairs()
+    reader = workspace.cards["reader"]
+    large = reader.model_copy(update={"name": "large", "input": reader.input.model_copy(update={"size": 64})})
+    workspace.cards = {**workspace.cards, "large": large}
+    lent, said = pair_features(cell("eyes"), PROTOCOL, workspace, images, texts, "large")
+    assert said["text"] == "large"
+    same, _ = pair_features(cell("eyes"), PROTOCOL, workspace, images, texts, "reader")
+    np.testing.assert_array_equal(lent, same)
+    with pytest.raises(UsageError, match="'large' resizes to 64 px, but the suite keeps images at 40 px only"):
+        pair_features(cell("large"), PROTOCOL, workspace, images, texts)
+
+
 def test_the_protocol_of_questions_asks_for_the_same_features(workspace) -> None:
     answer = Answer.model_construct(
         input=PROTOCOL.input, feature_batch=PROTOCOL.feature_batch, precision=PROTOCOL.precision

@@ -15,6 +15,7 @@ from benchx.planning import Cell, Reading
 from benchx.publishing.cases import LABELLED, expected_cases
 from benchx.publishing.columns import classes_of
 from benchx.publishing.pseudonyms import REPORT, case_names, cluster_names
+from benchx.publishing.question_flags import compare_flags
 from benchx.publishing.verdict import counted
 from benchx.results.record import Provenance
 from benchx.workspace import Workspace
@@ -78,9 +79,10 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
     """Compare a cell's predictions with the truth: its cases, their clusters and folds, and the labels of images.
 
     What a table counts of masks and reports is not computed again; of a segmentation it is checked that something is
-    outlined where the table says so. Where images were left out as unreadable, as many test cases may lack a
-    prediction. The digest of the split is then that of the images that were read, and cannot be compared, nor can the
-    reports of retrieval, which may be named by an image.
+    outlined where the table says so. What it says of questions is computed again, but for whether they were answered
+    and what only the method's own vocabulary can tell. Where images were left out as unreadable, as many test cases may
+    lack a prediction. The digest of the split is then that of the images that were read, and cannot be compared, nor
+    can the reports of retrieval, which may be named by an image, or what training knew of a question.
     """
     samples = truth.samples
     known = samples.mask_classes if cell.task == "segmentation" else samples.classes
@@ -116,10 +118,9 @@ def compare(table: pd.DataFrame, cell: Cell, provenance: Provenance, truth: Trut
     rows = expected["row"].to_numpy()[places]
     if cell.task == "segmentation":
         found += _outlines(compared, cell, rows, samples)
-    if cell.task == "vqa" and samples.questions is not None:
-        closed = samples.questions["closed"].to_numpy(np.int8)[places]
-        if (wrong := int((closed != compared["closed"].to_numpy()).sum())) > 0:
-            found.append(f"not closed or open as in your files: {counted(wrong, 'question')}")
+    if cell.task == "vqa":
+        other, unknown_flags = compare_flags(compared, places, cell, samples, truth.folds, provenance.unreadable)
+        found, left_out = found + other, left_out + unknown_flags
     if cell.task not in LABELLED:
         return Comparison(found, left_out, table)
     labels = samples.class_labels(tuple(wanted))[rows]

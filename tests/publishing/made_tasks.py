@@ -25,6 +25,7 @@ from benchx.results.record import Record
 from benchx.results.store import Store
 from benchx.suites import Suite
 from benchx.tasks.scoring import SCORERS
+from benchx.tasks.vqa.scores import FLAGS
 
 NEW = ("segmentation", "zero_shot", "few_shot", "retrieval", "report_generation")
 
@@ -83,6 +84,7 @@ def table_of(cell: Cell, cases: Cases) -> pd.DataFrame:
         "few_shot": _placements,
         "retrieval": _ranks,
         "report_generation": _words,
+        "vqa": _flags,
     }[cell.task](rng, cell, cases)
     return pd.concat([case, pd.DataFrame(columns)], axis=1).assign(**{"group:sex": "female"})
 
@@ -176,6 +178,12 @@ def _words(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.n
     return columns
 
 
+def _flags(rng: np.random.Generator, cell: Cell, cases: Cases) -> dict[str, np.ndarray]:
+    columns = {name: rng.integers(0, 2, len(cases)).astype(np.int8) for name in FLAGS}
+    columns["correct"] &= columns["answerable"]
+    return columns
+
+
 def trials_of(cell: Cell) -> list[dict[str, Any]]:
     """Make up the trials of a cell's one fold; the last but one is the best of those that finished."""
     search = cell.settings["protocol"].get("search")
@@ -207,6 +215,8 @@ def details_of(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
     }
     if cell.task == "report_generation":
         fold |= {"studies": parts, "images": parts | {"test": 2 * len(cases)}}
+    if cell.task == "vqa":
+        fold["questions"] = parts
     if cell.task == "zero_shot":
         fold["f1_thresholds"] = dict.fromkeys(cell.settings["classes"], THRESHOLD)
     if trials := trials_of(cell):
@@ -251,7 +261,7 @@ def fill_tasks(store: Store, suite: Suite, *, data: str = "phantom") -> Sequence
 
 def images_of(cell: Cell) -> str:
     """A digest of the data, which differs where outlines or reports are read."""
-    return {"segmentation": "3", "retrieval": "4", "report_generation": "4"}.get(cell.task, "1") * 64
+    return {"segmentation": "3", "retrieval": "4", "report_generation": "4", "vqa": "4"}.get(cell.task, "1") * 64
 
 
 def real_cases(cell: Cell, samples: Samples) -> Cases:

@@ -71,7 +71,10 @@ def cell(suite):
 
 @pytest.fixture(scope="module")
 def samples():
-    """Four questions about each of 30 images, of which the last ten are tested; images are the units."""
+    """Four questions about each of 30 images, of which the last ten are tested; images are the units.
+
+    Yes is the most frequent answer, and what a kind is answered with follows from whether it is closed.
+    """
     images = pd.DataFrame({"sample": [f"s{n:02d}" for n in range(30)], "image": [f"s{n:02d}.png" for n in range(30)]})
     table = images.assign(official="").reindex(columns=COLUMNS).astype(object)
     table = table.where(table.notna(), None)
@@ -93,7 +96,12 @@ def samples():
 def table(samples):
     rng = np.random.default_rng(0)
     asked = samples.questions.iloc[80:]
-    flags = {name: rng.integers(0, 2, 40) for name in FLAGS} | {"answerable": np.ones(40), "closed": asked["closed"]}
+    flags = dict.fromkeys(FLAGS, np.ones(40)) | {
+        "correct": rng.integers(0, 2, 40),
+        "closed": asked["closed"],
+        "seen_image": np.zeros(40),
+        "majority": asked["answer"] == "yes",
+    }
     case = {"sample": asked["question"].tolist(), "cluster": [f"{name}.png" for name in asked["sample"]]}
     flags = {name: np.asarray(flag).astype(np.int8) for name, flag in flags.items()}
     return pd.DataFrame(case | {"fold": np.zeros(40, np.int8)} | flags).assign(
@@ -173,6 +181,9 @@ def test_questions_are_those_of_ones_own_files(cell, samples, table, store):
     assert differs(table.assign(closed=1 - table["closed"])).differences == [
         "not closed or open as in your files: 40 questions"
     ]
+    for name in ("answerable", "seen_image", "majority", "majority_by_kind"):
+        (said,) = differs(table.assign(**{name: 1 - table[name]})).differences
+        assert said.endswith("as by your files: 40 questions")
     (said,) = differs(table.assign(sample=["q999", *table["sample"][1:]])).differences
     assert said == "not in your files: 1 of 40 test cases"
     assert "another cluster than in your files: 36 test cases" in differs(table.assign(cluster="s20.png")).differences
@@ -184,7 +195,10 @@ def test_an_unreadable_image_takes_all_its_questions_along_and_no_more(cell, sam
     provenance = next(iter(store.records())).provenance.model_copy(update={"unreadable": 1})
     told = compare(table.iloc[4:], cell, provenance, truth_of(samples))
     assert told.differences == []
-    assert told.left_out == ["without a prediction: 4 of 40 test cases; 1 image said to be unreadable"]
+    assert told.left_out == [
+        "without a prediction: 4 of 40 test cases; 1 image said to be unreadable",
+        "what training knew of the test questions is not compared; 1 image said to be unreadable",
+    ]
     assert compare(table.iloc[5:], cell, provenance, truth_of(samples)).differences
 
 

@@ -6,15 +6,18 @@ out, as M3AE does. A line is `image|question|answer`. Two layouts are read, part
 `Train_images/`, `Val_images/`; `VQAMed2019Test/` with `VQAMed2019_Test_Questions_w_Ref_Answers.txt`, whose lines are
 `image|category|question|answer`, and `VQAMed2019_Test_Images/`. And M3AE's: `train/QA/Modality.csv` ...,
 `train/images/`. Closed are the questions that are answered with yes or no; M3AE counts all as open.
+
+An image is known by its MedPix number (`synpic100176`): one that two parts list is one image, read from the first
+folder that has it. No patients are named, so the unit is the image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from benchx.datasets.folders import find_paths, found_in, refuse_link_out
-from benchx.datasets.questions import Asked, build_samples, is_yes_or_no
+from benchx.datasets.questions import PARTS, Asked, build_samples, is_yes_or_no
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError
 
@@ -30,17 +33,19 @@ def read(root: Path) -> Samples:
         DatasetError: a part or a file is missing, a line has not the fields it should have, a question has no image,
             text or answer, or an image has two questions of a category in one part.
     """
+    parts = {part: _part(root, part) for part in PARTS}
+    first: dict[str, str] = {}
+    for folder, _ in parts.values():
+        for path in sorted(find_paths(root, (folder,), (".jpg", ".jpeg"))):
+            first.setdefault(PurePosixPath(path).stem, path)
     asked: list[Asked] = []
-    there: set[str] = set()
-    for part in ("train", "val", "test"):
-        folder, lines = _part(root, part)
-        there |= find_paths(root, (folder,), (".jpg", ".jpeg"))
+    for part, (folder, lines) in parts.items():
         for where, category, image, text, answer in lines:
             asked.append(
                 Asked(
                     question=f"{part}/{image}/{category}",
-                    sample=f"{part}/{image}" if image else "",
-                    image=f"{folder}/{image}.jpg" if image else "",
+                    sample=image,
+                    image=first.get(image, f"{folder}/{image}.jpg"),
                     text=text,
                     answer=answer,
                     closed=is_yes_or_no(answer),
@@ -49,7 +54,7 @@ def read(root: Path) -> Samples:
                     where=where,
                 )
             )
-    return build_samples("medvqa-2019", root, asked, there)
+    return build_samples("medvqa-2019", root, asked, set(first.values()))
 
 
 _Line = tuple[str, str, str, str, str]

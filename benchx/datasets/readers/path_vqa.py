@@ -4,8 +4,8 @@ Two forms are read. The Parquet files of the Hugging Face repository flaviagiamm
 bytes), `question` and `answer`, `data/train-*.parquet`, `data/validation-*.parquet`, `data/test-*.parquet`; an image is
 known by the digest of its bytes, since it stands there again with each of its questions. Else
 `train_qas.json`, `val_qas.json`, `test_qas.json`, in the root or in `qas/`: lists of `image`, `question`, `answer`, and
-`images/train/train_0000.jpg`. The authors publish those lists as pickles, which may run code when they are read, so
-these are refused.
+`images/train/train_0000.jpg`, of which the name is the id of the image, whichever list it stands in. The authors
+publish those lists as pickles, which may run code when they are read, so these are refused.
 
 Closed are the questions answered with yes or no. What a question asks about is its question word; neither form has
 ids, so questions are numbered by part.
@@ -15,16 +15,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from benchx.datasets.folders import find_paths, first_of, found_in, refuse_link_out
 from benchx.datasets.questions import Asked, build_samples, is_yes_or_no, read_entries
 from benchx.datasets.samples import Dataset, Samples
 from benchx.errors import DatasetError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 PARTS = ("train", "val", "test")
 KINDS = ("what", "where", "when", "whose", "how", "why", "which", "who")
 _PARQUET = {"train": "train", "validation": "val", "val": "val", "test": "test"}
+_COLUMNS = ["image", "question", "answer"]
 _ROWS = 256
 _ID = 20
 
@@ -33,8 +38,8 @@ def read(root: Path) -> Samples:
     """Read PathVQA in either form.
 
     Raises:
-        DatasetError: neither form is there or only pickles are, a file is damaged, or a question has no image, text or
-            answer.
+        DatasetError: neither form is there or only pickles are, a file is damaged or has other columns, or a question
+            has no image, text or answer.
     """
     parquet = sorted((*root.glob("*.parquet"), *root.glob("data/*.parquet")))
     if parquet:
@@ -44,14 +49,15 @@ def read(root: Path) -> Samples:
     if not any(path.is_file() for path in lists.values()):
         raise _absent(root)
     found = find_paths(root, ("images",), (".jpg", ".png"))
-    return build_samples("path-vqa", root, list(_from_lists(lists)), found)
+    return build_samples("path-vqa", root, list(_from_lists(lists, found)), found)
 
 
-def _from_lists(lists: dict[str, Path]) -> Iterator[Asked]:
+def _from_lists(lists: dict[str, Path], found: set[str]) -> Iterator[Asked]:
+    paths = {PurePosixPath(path).stem: path for path in sorted(found, reverse=True)}
     for part, path in lists.items():
         for number, entry in enumerate(read_entries(path, ("image", "question", "answer")), start=1):
             name = str(entry["image"] or "").strip()
-            image = f"images/{part}/{name}.jpg" if name else ""
+            image = paths.get(name, f"images/{part}/{name}.jpg")
             yield _asked(part, number, name, image, entry["question"], entry["answer"], f"{path}, entry {number}")
 
 
@@ -67,7 +73,8 @@ def _from_parquet(root: Path, paths: list[Path]) -> Iterator[Asked]:
         place, row = path.relative_to(root).as_posix(), 0
         try:
             with parquet.ParquetFile(path) as file:
-                for batch in file.iter_batches(_ROWS, columns=["image", "question", "answer"]):
+                _check_columns(path, file.schema_arrow)
+                for batch in file.iter_batches(_ROWS, columns=_COLUMNS):
                     for one in batch.to_pylist():
                         data = (one["image"] or {}).get("bytes") or b""
                         name = hashlib.sha256(data).hexdigest()[:_ID] if data else ""
@@ -79,6 +86,18 @@ def _from_parquet(root: Path, paths: list[Path]) -> Iterator[Asked]:
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise DatasetError(f"{path} cannot be read", why, "download the file again") from error
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
+    import pyarrow as pa
+
+    wanted = f"it needs {', '.join(map(repr, _COLUMNS))}, and of every image a struct with its 'bytes'"
+    if lacking := [name for name in _COLUMNS if name not in schema.names]:
+        raise DatasetError(f"{path} has no column {', '.join(map(repr, lacking))}", wanted, "use the file as published")
+    kind = schema.field("image").type
+    held = {one.name: one.type for one in kind}.get("bytes") if pa.types.is_struct(kind) else None
+    if held is None or not (pa.types.is_binary(held) or pa.types.is_large_binary(held)):
+        raise DatasetError(f"the column 'image' of {path} is of type {kind}", wanted, "use the file as published")
 
 
 def _asked(part: str, number: int, name: str, image: str, text: object, answer: object, where: str) -> Asked:

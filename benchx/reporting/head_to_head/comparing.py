@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from benchx.datasets.samples import UNITS
 from benchx.errors import StoreError
 from benchx.reporting.board import column_name
-from benchx.reporting.building.draws import DrawsByCases, draw_name
-from benchx.reporting.building.gathering import Found, Gathered, Gathering, gather
-from benchx.reporting.exposure import seen_by
-from benchx.reporting.head_to_head.contest import Cell, HeadToHead, Pair, Prompts, Side
+from benchx.reporting.building.draws import DrawsByCases
+from benchx.reporting.building.gathering import Gathered, Gathering, gather
+from benchx.reporting.head_to_head.contest import Cell, HeadToHead, Pair
 from benchx.reporting.head_to_head.drawing import ROUNDING, Column
 from benchx.reporting.head_to_head.naming import Names, read_pairs
+from benchx.reporting.head_to_head.sides import side_of
 from benchx.results.store import Store
 from benchx.statistics.bootstrap import percentile_interval
 from benchx.statistics.win_tie_loss import Verdict, corrected, mean_rates, percentile_p_value, rates, verdict
@@ -23,6 +22,9 @@ from benchx.suites import Suite
 
 REPLICATES = 10_000
 """As in "Medical adaptation", section 3."""
+
+_Computation = tuple[Names, str, str, float, str, str]
+"""A pair, dataset, task and fraction, and the digests of the two methods' predictions."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def head_to_head(
     """Compare adapted methods with their bases by the paired percentile bootstrap, cluster by cluster.
 
     Results are those that a board of the same stores takes. Draws (seeds) are averaged and held fixed: the intervals
-    are about these trained models on other patients.
+    are about these trained models on other patients. Columns of one dataset, task and fraction in which both methods
+    have the same predictions, draw by draw, are one computation: the first in the suite's order is the cell.
 
     Args:
         pairs: `ADAPTED:BASE`.
@@ -66,10 +69,11 @@ def head_to_head(
         if not any(adapted in one.by_method and base in one.by_method for one in gathering.columns):
             raise _nothing_in_common(suite, stores, gathering, adapted, base)
     draws = DrawsByCases(replicates)
+    known: dict[_Computation, str] = {}
     columns = []
     for number, gathered in enumerate(gathering.columns):
         advance(number, len(gathering.columns))
-        columns.append(_column(gathered, named, draws, replicates, level))
+        columns.append(_column(gathered, named, draws, known, replicates, level))
     advance(len(gathering.columns), len(gathering.columns))
     for adapted, base in named:
         if not any((adapted, base) in one.cells for one in columns):
@@ -93,9 +97,16 @@ def head_to_head(
 
 
 def _column(
-    gathered: Gathered, pairs: Sequence[Names], draws: DrawsByCases, replicates: int, level: float
+    gathered: Gathered,
+    pairs: Sequence[Names],
+    draws: DrawsByCases,
+    known: dict[_Computation, str],
+    replicates: int,
+    level: float,
 ) -> _Compared:
-    name = column_name(*gathered.cell.column)
+    """Compare in one column the pairs that it is the first to compare by their predictions; `known` names it so."""
+    planned = gathered.cell
+    name = column_name(*planned.column)
     left_out = {
         names: f"{name}: " + ", ".join(f"{one}: {gathered.absent.get(one, 'not run')}" for one in lacking)
         for names in pairs
@@ -106,10 +117,14 @@ def _column(
     if both:
         column = Column(gathered, list(dict.fromkeys(one for names in both for one in names)), draws, replicates)
         for names in both:
-            cell = _cell(gathered, column, names, level)
-            if isinstance(cell, str):
+            digests = column.digest(names[0]), column.digest(names[1])
+            computed = (names, planned.dataset, planned.task, planned.fraction, *digests)
+            if computed in known:
+                left_out[names] = f"{name}: the same predictions as {known[computed]}"
+            elif isinstance(cell := _cell(gathered, column, names, level), str):
                 left_out[names] = f"{name}: {cell}"
             else:
+                known[computed] = name
                 cells[names] = cell
     return _Compared(cells, left_out)
 
@@ -123,7 +138,7 @@ def _cell(gathered: Gathered, column: Column, names: Names, level: float) -> Cel
     difference = drawn.a - drawn.b
     cell = gathered.cell
     adapted, base = (
-        _side(cell.dataset, gathered.by_method[name], score)
+        side_of(cell.dataset, gathered.by_method[name], score)
         for name, score in zip(names, (drawn.a, drawn.b), strict=True)
     )
     said = verdict(low, high)
@@ -145,29 +160,8 @@ def _cell(gathered: Gathered, column: Column, names: Names, level: float) -> Cel
         unit=UNITS[gathered.newest.unit or "image"],
         units=drawn.units,
         cases=drawn.cases,
+        shared_units=max(one.record.provenance.shared_units for name in names for one in gathered.by_method[name]),
     )
-
-
-def _side(dataset: str, found: Sequence[Found], score: float) -> Side:
-    records = [one.record for one in found]
-    searches = [searched for record in records if (searched := _prompts(record.details)) is not None]
-    return Side(
-        score=score,
-        draws=tuple(draw_name(record.cell) for record in records),
-        prompts=tuple(dict.fromkeys(searches)),
-        saw=seen_by(records[0], dataset),
-    )
-
-
-def _prompts(details: Mapping[str, Any]) -> Prompts | None:
-    """Return what a zero-shot cell chose among several prompt sets on its validation images, if it did."""
-    searched = details.get("searched")
-    if searched is None:
-        return None
-    if details["chosen"] is None:
-        return Prompts("another in every fold", None, len(searched))
-    best = searched[details["chosen"]]
-    return Prompts(best["prompts"], best["validation"], len(searched))
 
 
 def _pair(names: Names, columns: Sequence[_Compared], empty: Sequence[str], level: float) -> Pair:

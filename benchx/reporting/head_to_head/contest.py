@@ -59,6 +59,7 @@ class Cell:
         verdict, corrected: without and with that correction.
         unit: what is resampled, in the plural.
         units, cases: how many count for the metric (in an F1, true negatives do not).
+        shared_units: units that the published split has in two of its parts.
     """
 
     dataset: str
@@ -78,6 +79,7 @@ class Cell:
     unit: str
     units: int
     cases: int
+    shared_units: int
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from benchx.digests import fraction_of_hash
+from benchx.digests import digest_lines, fraction_of_hash
 from benchx.metrics.classification import classification_scores
 from benchx.reporting.building.appraisal import cases_digest, other_cases
 from benchx.reporting.building.draws import DrawsByCases
@@ -58,6 +58,7 @@ class Column:
         self._tables = {name: [read_predictions(one) for one in gathered.by_method[name]] for name in methods}
         _check_cases(cell.task, [one for name in methods for one in gathered.by_method[name]], self._tables)
         self._known = cache(self._aurocs)
+        self.digest = cache(self._digest)
 
     def difference(self, a: str, b: str) -> Drawn | str:
         """Return a - b, or why it cannot be drawn."""
@@ -69,6 +70,15 @@ class Column:
             (of_a, drawn_a), (of_b, drawn_b) = self._known(a), self._known(b)
             return Drawn(of_a, of_b, _rounded(drawn_a - drawn_b), int(member.max()) + 1, len(table))
         return self._of_measure(self._measure, a, b, member)
+
+    def _digest(self, method: str) -> str:
+        """Return the sha256 over what the metric reads of the method's predictions, draw by draw."""
+        read = ("sample", "cluster", "score:", "label:") if self._measure is None else ("",)
+        lines = []
+        for table in self._tables[method]:
+            names = sorted(name for name in map(str, table.columns) if name.startswith(read))
+            lines += [*names, pd.util.hash_pandas_object(table[names], index=False).to_numpy().tobytes().hex()]
+        return digest_lines(lines)
 
     def _aurocs(self, method: str) -> tuple[float, np.ndarray]:
         tables = self._tables[method]

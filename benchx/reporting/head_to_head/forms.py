@@ -18,7 +18,7 @@ from benchx.writing import write_file
 _FIELDS = (
     "suite", "version", "data", "adapted", "base", "dataset", "task", "protocol", "fraction", "metric",
     "adapted_score", "base_score", "difference", "low", "high", "level", "p", "p_holm", "verdict", "verdict_holm",
-    "cases", "units", "unit", "adapted_draws", "base_draws", "adapted_prompts", "base_prompts",
+    "cases", "units", "unit", "shared_units", "adapted_draws", "base_draws", "adapted_prompts", "base_prompts",
     "adapted_saw", "base_saw",
 )  # fmt: skip
 
@@ -105,6 +105,7 @@ def _line(pair: Pair, cell: Cell) -> dict[str, Any]:
         "cases": cell.cases,
         "units": cell.units,
         "unit": cell.unit,
+        "shared_units": cell.shared_units,
         **_side("adapted", cell.adapted),
         **_side("base", cell.base),
     }

@@ -10,6 +10,7 @@ from benchx.statistics.win_tie_loss import Rates
 from benchx.words import plural
 
 SEEN = "†"
+SHARED = "§"
 
 
 def cell_rows(pair: Pair) -> list[dict[str, str]]:
@@ -46,8 +47,11 @@ def rules(found: HeadToHead) -> tuple[str, ...]:
         f"losses: about {found.rates.cells * alpha:.2g} of {plural(found.rates.cells, 'cell')} in all. After "
         "Holm's correction over the cells of a pair, the probability of any false win or loss in the pair is at most "
         f"{percent(round(alpha, 6))}.",
-        "Rates of a pair are means over datasets, each of which counts once; over pairs, each pair counts once.",
-        f"{SEEN} marks cells where the pretraining of either method saw something of the dataset.",
+        "Rates of a pair are means over datasets, each of which counts once; over pairs, each pair counts once. "
+        "Columns of one dataset, task and label fraction in which both methods have the same predictions are one cell.",
+        f"{SEEN} marks cells where the pretraining of either method, or of another that its protocol used, saw "
+        "something of the dataset.",
+        _shared(found),
         *_few(found),
         *_out_of_reach(found),
     )
@@ -68,7 +72,7 @@ def seen_text(cell: Cell) -> str:
 
 def _cell_row(cell: Cell, searched: bool) -> dict[str, str]:
     row = {
-        "cell": f"{cell.name}{f' {SEEN}' if cell.is_seen else ''}",
+        "cell": cell.name + f" {SEEN}" * cell.is_seen + f" {SHARED}" * (cell.shared_units > 0),
         "metric": cell.metric,
         "adapted": number(cell.adapted.score),
         "base": number(cell.base.score),
@@ -93,6 +97,14 @@ def _rate_row(name: str, correction: str, rates: Rates) -> dict[str, str]:
 
 def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _shared(found: HeadToHead) -> str:
+    cells = [cell for pair in found.pairs for cell in pair.cells if cell.shared_units]
+    told = dict.fromkeys(f"{cell.name} ({cell.shared_units} of its {cell.unit})" for cell in cells)
+    return f"{SHARED} marks cells of a split that has patients, studies or images in two of its parts" + (
+        f": {', '.join(told)}." if told else "."
+    )
 
 
 def _few(found: HeadToHead) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchx.datasets.check import check
 from benchx.datasets.readers import medvqa_2019
+from benchx.datasets.splits import make_folds
 from benchx.errors import DatasetError
 
 LINES = {"Modality": "is this an mri?|no", "Organ": "what organ?|skull", "Plane": "which plane?|axial"}
@@ -50,16 +52,16 @@ def m3ae(root: Path) -> Path:
 def test_three_categories_of_the_challenge(tmp_path):
     samples = medvqa_2019.read(challenge(tmp_path))
     assert samples.questions[["question", "sample", "answer", "closed", "kind", "official"]].to_numpy().tolist() == [
-        ["train/train1/Modality", "train/train1", "no", True, "Modality", "train"],
-        ["train/train1/Organ", "train/train1", "skull", False, "Organ", "train"],
-        ["train/train1/Plane", "train/train1", "axial", False, "Plane", "train"],
-        ["val/val1/Modality", "val/val1", "no", True, "Modality", "val"],
-        ["val/val1/Organ", "val/val1", "skull", False, "Organ", "val"],
-        ["val/val1/Plane", "val/val1", "axial", False, "Plane", "val"],
-        ["test/test1/Plane", "test/test1", "coronal", False, "Plane", "test"],
-        ["test/test3/Modality", "test/test3", "yes", True, "Modality", "test"],
+        ["train/train1/Modality", "train1", "no", True, "Modality", "train"],
+        ["train/train1/Organ", "train1", "skull", False, "Organ", "train"],
+        ["train/train1/Plane", "train1", "axial", False, "Plane", "train"],
+        ["val/val1/Modality", "val1", "no", True, "Modality", "val"],
+        ["val/val1/Organ", "val1", "skull", False, "Organ", "val"],
+        ["val/val1/Plane", "val1", "axial", False, "Plane", "val"],
+        ["test/test1/Plane", "test1", "coronal", False, "Plane", "test"],
+        ["test/test3/Modality", "test3", "yes", True, "Modality", "test"],
     ]
-    assert samples.missing == ("test/test1", "test/test3")
+    assert samples.missing == ("test1", "test3")
     assert samples.table["image"][0] == "ImageClef-2019-VQA-Med-Training/Train_images/train1.jpg"
 
 
@@ -68,6 +70,36 @@ def test_m3aes_layout_gives_the_same_questions(tmp_path):
     assert samples.missing == ()
     assert samples.table["official"].tolist() == ["train", "val", "test"]
     assert samples.questions["kind"].tolist() == ["Modality", "Organ", "Plane"] * 3
+
+
+def test_an_image_of_two_parts_is_one_image_and_leaves_the_unseen_split(tmp_path):
+    """A training image is tested on, and lies in both folders; another one is trained on alone."""
+    root = m3ae(tmp_path)
+    (root / "test" / "images" / "train1.jpg").touch()
+    with (root / "test" / "QA" / "Plane.csv").open("a") as file:
+        file.write("train1|which plane?|sagittal\n")
+    with (root / "train" / "QA" / "Plane.csv").open("a") as file:
+        file.write("train2|which plane?|axial\n")
+    samples = medvqa_2019.read(root).sorted()
+    assert sorted(samples.table["sample"]) == ["test1", "train1", "train2", "val1"]
+    assert check(samples, lambda done, total: None).shared == ("train/images/train1.jpg",)
+    cases = samples.cases
+    (official,), (unseen,) = (make_folds(cases, kind) for kind in ("official", "official-unseen"))
+    names = cases.table["sample"].to_numpy()
+    assert set(names[official.train]) - set(names[unseen.train]) == {
+        f"train/train1/{category}" for category in ("Modality", "Organ", "Plane")
+    }
+    assert names[unseen.train].tolist() == ["train/train2/Plane"]
+    assert "test/train1/Plane" in names[unseen.test]
+
+
+def test_an_image_that_lies_with_another_part_only_is_found_there(tmp_path):
+    root = m3ae(tmp_path)
+    with (root / "train" / "QA" / "Plane.csv").open("a") as file:
+        file.write("test1|which plane?|axial\n")
+    samples = medvqa_2019.read(root)
+    assert samples.missing == ()
+    assert samples.table.set_index("sample")["image"]["test1"] == "test/images/test1.jpg"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from benchx.datasets.check import check
 from benchx.datasets.readers import path_vqa
+from benchx.datasets.splits import make_folds
 from benchx.errors import DatasetError
 from benchx.images.decode import read as read_image
 
@@ -77,6 +79,25 @@ def test_lists_as_json_are_read(tmp_path, folder):
     assert samples.questions["kind"].tolist() == ["other"] * 3
 
 
+def test_an_image_of_two_lists_is_one_image_and_leaves_the_unseen_split(tmp_path):
+    """The first list names an image that lies in the folder of another part."""
+    root = lists(tmp_path, "qas")
+    (root / "images" / "test").mkdir()
+    (root / "images" / "test" / "test_0000.jpg").touch()
+    entries = json.loads((root / "qas" / "train_qas.json").read_text())
+    entries.append({"image": "test_0000", "question": "how?", "answer": "so"})
+    (root / "qas" / "train_qas.json").write_text(json.dumps(entries))
+    samples = path_vqa.read(root)
+    assert samples.missing == ("val_0000",)
+    assert check(samples, lambda done, total: None).shared == ("images/test/test_0000.jpg",)
+    cases = samples.cases
+    (official,), (unseen,) = (make_folds(cases, kind) for kind in ("official", "official-unseen"))
+    names = cases.table["sample"].to_numpy()
+    assert names[official.train].tolist() == ["train-00001", "train-00002"]
+    assert names[unseen.train].tolist() == ["train-00001"]
+    assert names[unseen.test].tolist() == ["test-00001"]
+
+
 def test_pickles_are_refused_and_not_opened(tmp_path):
     class Bomb:
         def __reduce__(self):
@@ -114,3 +135,39 @@ def test_files_that_do_not_fit_are_named(tmp_path):
     (tmp_path / "data" / "train-0.parquet").write_bytes(b"PAR1")
     with pytest.raises(DatasetError, match="cannot be read"):
         path_vqa.read(tmp_path)
+
+
+TEXTS = pa.array(["secret?"], pa.string())
+STRUCT = pa.array([{"bytes": IMAGES[0], "path": None}], pa.struct([("bytes", pa.binary()), ("path", pa.string())]))
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"image": pa.array([IMAGES[0]], pa.binary())}, r"the column 'image' of .*train-0\.parquet is of type binary"),
+        ({"image": pa.array(["a.jpg"])}, "is of type string"),
+        ({"image": pa.array([{"path": "a.jpg"}])}, r"is of type struct<path: string>"),
+        ({"image": pa.array([{"bytes": "a.jpg"}])}, r"is of type struct<bytes: string>"),
+        ({"image": STRUCT, "answer": None}, r"train-0\.parquet has no column 'answer'"),
+        ({"image": None, "question": None}, r"has no column 'image', 'question'"),
+    ],
+)
+def test_columns_of_another_kind_are_named_with_what_is_wanted(tmp_path, columns, says):
+    (tmp_path / "data").mkdir()
+    whole = {"image": STRUCT, "question": TEXTS, "answer": TEXTS} | columns
+    table = pa.table({name: values for name, values in whole.items() if values is not None})
+    parquet.write_table(table, tmp_path / "data" / "train-0.parquet")
+    with pytest.raises(DatasetError, match=says) as caught:
+        path_vqa.read(tmp_path)
+    assert caught.value.why == "it needs 'image', 'question', 'answer', and of every image a struct with its 'bytes'"
+    assert "secret" not in str(caught.value)
+
+
+def test_large_binary_images_are_read(tmp_path):
+    (tmp_path / "data").mkdir()
+    image = pa.array([{"bytes": IMAGES[0]}], pa.struct([("bytes", pa.large_binary())]))
+    parquet.write_table(
+        pa.table({"image": image, "question": TEXTS, "answer": TEXTS}), tmp_path / "data" / "train-0.parquet"
+    )
+    samples = path_vqa.read(tmp_path)
+    np.testing.assert_array_equal(read_image(samples.root / samples.table["image"][0]), PIXELS[0])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -101,6 +103,26 @@ def test_a_search_chooses_on_validation(tmp_path):
     ]
     assert found.chosen["search"]["chosen"]["head_lr"] == 0.01
     assert max(trial["score"] for trial in found.trials) == found.trials[found.chosen["search"]["trial"]]["score"]
+
+
+def test_no_test_answer_has_a_say_in_what_is_chosen(tmp_path):
+    search = {"space": {"head_lr": [1e-3, 0.01], "head": ["linear", "mlp"]}}
+    cases, made = setting(SAMPLES, protocol(epochs=6, search=search))
+    (draw,) = pose(cell(), cases, [FOLD], "train")
+
+    def with_others(questions: np.ndarray) -> tuple[list[int], dict[str, object], list[dict[str, object]]]:
+        """Fit where some questions have the next answer of the vocabulary in place of theirs."""
+        targets = draw.targets.copy()
+        targets[questions] = (targets[questions] + 1) % len(draw.vocabulary)
+        found = fit(made, replace(draw, targets=targets), tmp_path / str(len(questions)), silent)
+        trials = [{name: value for name, value in trial.items() if name != "seconds"} for trial in found.trials]
+        return found.answers.tolist(), found.chosen, trials
+
+    true = with_others(FOLD.test[:0])
+    assert with_others(FOLD.test) == true
+    _, chosen, trials = with_others(FOLD.val)
+    assert chosen["history"] != true[1]["history"]
+    assert [trial["score"] for trial in trials] != [trial["score"] for trial in true[2]]
 
 
 def test_without_validation_the_last_epoch_is_kept(tmp_path):

@@ -94,6 +94,24 @@ def test_a_table_says_who_would_have_been_right(cases):
     assert shared_clusters(cases, draw) == 1
 
 
+def test_guesses_are_made_of_training_answers_alone_and_validation_images_are_seen():
+    """Of all answers heart is the most frequent, of validation's too; left is of training's."""
+    rows = [
+        *(asked(f"a{number}", "i1", "left", "train") for number in range(2)),
+        asked("b", "i1", "heart", "train"),
+        *(asked(f"c{number}", "i2", "heart", "val") for number in range(2)),
+        asked("d", "i2", "left", "test"),
+        *(asked(f"e{number}", "i3", "heart", "test") for number in range(3)),
+    ]
+    cases = read_cases(build_samples("d", Path("d"), rows, set()))
+    (draw,) = pose(cell(), cases, [Fold(np.arange(3), np.arange(3, 5), np.arange(5, 9))], "train")
+    table = answer_table(cases, draw, np.zeros(4, int))
+    assert table["majority"].tolist() == [1, 0, 0, 0]
+    assert table["majority_by_kind"].tolist() == [1, 0, 0, 0]
+    assert table["seen_image"].tolist() == [1, 0, 0, 0]
+    assert shared_clusters(cases, draw) == 1
+
+
 def test_an_answer_outside_is_wrong_even_where_a_number_is_given(cases):
     draw = Draw(0, FOLD.train, FOLD.val, FOLD.test, ("left",), np.full(7, -1))
     assert answer_table(cases, draw, np.zeros(3, int))["correct"].tolist() == [0, 0, 0]

@@ -69,7 +69,7 @@ def test_it_works_in_a_new_environment_from_another_folder(wheel, tmp_path):
     )
     assert str(site) in where.stdout
     suites = {row["suite"] for row in json.loads(run("list", "suites", "--json"))}
-    assert suites == {"benchx-2024", "chestxray", "phantom"}
+    assert suites == {"benchx-2024", "chestxray", "medvl-2d", "phantom"}
     assert "medklip" in run("list", "methods")
     run("data", "phantom", "rsna", "--out", "data/rsna", "--patients", "40", "--size", "192")
     run("run", "--suite", "phantom", "--dataset", "rsna", "--fraction", "1", "--data-root", "data",

@@ -1,9 +1,10 @@
 """The chest part of VQA-RAD with weights that pip installs: majority, the question alone, image and question.
 
 Measured (seed 0, 95 % by bootstrap over images), accuracy on the 174 test questions, about 73 images. Published
-split, where all of these are trained on or validated with: majority 0.333, question alone 0.517 [0.435, 0.596], image
-and question 0.690 [0.610, 0.765]. Without these in training (330 questions are left): 0.333, 0.351 [0.263, 0.441] and
-0.362 [0.276, 0.446]. So what the question and the image add is known from other questions about the same images.
+split, where all of these are trained on or validated with: majority 0.333, question alone 0.511 [0.428, 0.593], image
+and question 0.580 [0.506, 0.658]. Without these in training (330 questions are left): 0.333, 0.391 [0.307, 0.473] and
+0.293 [0.203, 0.386]. Another order of the training questions or another seed gave image and question 0.62 to 0.69 on
+the published split, so one seed does not tell what the image adds.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def interval(table: pd.DataFrame, values: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_the_question_alone_beats_guessing_and_the_image_helps_where_it_is_known(shared, tmp_path):
+def test_the_question_alone_beats_guessing_where_the_image_is_known(shared, tmp_path):
     root = shared / "data" / "vqa-rad"
     if not root.is_dir():
         pytest.skip("VQA-RAD is not in ../shared")
@@ -79,8 +80,7 @@ def test_the_question_alone_beats_guessing_and_the_image_helps_where_it_is_known
     for guess in ("majority", "majority_by_kind"):
         assert interval(blind, (blind["correct"] - blind[guess]).to_numpy())[0] > 0
     assert official[BLIND].scores["accuracy"] > official[BLIND].scores["majority_accuracy"] + 0.1
-    added = (seeing["correct"] - blind["correct"]).to_numpy()
-    assert interval(seeing, added)[0] > 0
+    assert interval(seeing, (seeing["correct"] - seeing["majority"]).to_numpy())[0] > 0
 
     for found, shared_units in ((official, 73), (unseen, 0)):
         for outcome in found.values():
@@ -88,5 +88,5 @@ def test_the_question_alone_beats_guessing_and_the_image_helps_where_it_is_known
             assert (fold["questions"]["test"], fold["shared_units"]) == (174, shared_units)
     assert official[SEEING].scores["accuracy_unseen"] is None
     assert unseen[SEEING].scores["accuracy_unseen"] == unseen[SEEING].scores["accuracy"]
-    added_unseen = (unseen[SEEING].predictions["correct"] - unseen[BLIND].predictions["correct"]).to_numpy()
-    assert added_unseen.mean() < added.mean() - 0.05
+    for name in (BLIND, SEEING):
+        assert unseen[name].scores["accuracy"] < official[name].scores["accuracy"] - 0.1

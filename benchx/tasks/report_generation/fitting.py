@@ -18,10 +18,8 @@ from benchx.tasks.report_generation.comparing import bleu_4
 from benchx.tasks.report_generation.patches import Source
 from benchx.tasks.report_generation.problem import Draw
 from benchx.tasks.report_generation.writer import Writer, mean_loss, written
-from benchx.training.learner import Learner
-from benchx.training.loop import Trained, train
-from benchx.training.recipe import Batch, TrainingSet, recipe_of
-from benchx.training.search import choose
+from benchx.training.chosen import Prepared, train_chosen
+from benchx.training.recipe import Batch, TrainingSet
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
     vocabulary = Vocabulary.build([texts[case] for case in draw.train], protocol.vocabulary_threshold)
     cleaned = [vocabulary.readable(text, protocol.max_length) for text in texts]
 
-    def trained(chosen: Generate, state_file: Path, until: int | None) -> tuple[Trained, Writer, Source]:
+    def prepare(chosen: Generate) -> Prepared[Writer, Source]:
         source = setting.new_source()
         model = Writer(source, len(vocabulary), chosen, setting.seed, setting.device)
 
@@ -76,8 +74,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
             tokens = vocabulary.encode_batch([texts[case] for case in numbers], protocol.max_length)
             return (*source.inputs(cases.rows[numbers], rng), tokens.to(setting.device))
 
-        def evaluate(model: Learner, micro_batch: int) -> float | None:
-            assert isinstance(model, Writer)
+        def evaluate(micro_batch: int) -> float | None:
             if not len(draw.val):
                 return None
             if protocol.selection == "loss":
@@ -86,24 +83,14 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
             said = _texts(setting, model, source, vocabulary, draw.val, micro_batch)
             return bleu_4(said, [references[case] for case in draw.val], tokenized=protocol.references == "cleaned")
 
-        found = train(
-            model,
-            TrainingSet(len(draw.train), lambda taken, rng: batch(draw.train[taken], rng)),
-            recipe_of(chosen),
-            setting.seed,
-            state_file=state_file,
-            on_epoch=lambda row: advance(int(row["epoch"]), protocol.epochs),
-            evaluate=evaluate,
-            until=until,
-        )
-        return found, model, source
+        training = TrainingSet(len(draw.train), lambda taken, rng: batch(draw.train[taken], rng))
+        return Prepared(model, source, training, evaluate)
 
-    choice = choose(protocol, work, lambda *attempt: trained(*attempt)[0].best_score, advance)
-    found, model, source = trained(choice.protocol, choice.state_file, None)
-    advance(protocol.epochs, protocol.epochs)
-    generated = _texts(setting, model, source, vocabulary, draw.test, found.micro_batch)
-    chosen = {"patches": source.kind, "vocabulary": len(vocabulary)} | found.described()
-    return Fitted(generated, [cleaned[case] for case in draw.test], chosen | choice.details, choice.trials)
+    found = train_chosen(protocol, prepare, setting.seed, work, advance)
+    generated = _texts(setting, found.model, found.source, vocabulary, draw.test, found.trained.micro_batch)
+    chosen = {"patches": found.source.kind, "vocabulary": len(vocabulary)} | found.trained.described()
+    readable = [cleaned[case] for case in draw.test]
+    return Fitted(generated, readable, chosen | found.choice.details, found.choice.trials)
 
 
 def _texts(

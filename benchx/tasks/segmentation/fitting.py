@@ -25,10 +25,8 @@ from benchx.tasks.segmentation.scores import MEASURES
 from benchx.tasks.segmentation.segmenter import Segmenter, log_odds
 from benchx.tasks.segmentation.tables import Case, case_table, validation_score
 from benchx.tasks.segmentation.truth import Truth
-from benchx.training.learner import Learner
-from benchx.training.loop import Trained, train
-from benchx.training.recipe import Batch, TrainingSet, recipe_of
-from benchx.training.search import choose
+from benchx.training.chosen import Prepared, train_chosen
+from benchx.training.recipe import Batch, TrainingSet
 
 
 @dataclass(frozen=True)
@@ -83,36 +81,24 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
             "use batches of 2 or more and more training images, or the decoder unet",
         )
 
-    def trained(chosen: Segment, state_file: Path, until: int | None) -> tuple[Trained, Segmenter, Source]:
+    def prepare(chosen: Segment) -> Prepared[Segmenter, Source]:
         source = setting.new_source()
         model = Segmenter(source, truth.size, len(truth.classes), chosen, setting.seed, setting.device)
 
-        def evaluate(model: Learner, micro_batch: int) -> float | None:
+        def evaluate(micro_batch: int) -> float | None:
             if not len(draw.val):
                 return None
-            assert isinstance(model, Segmenter)
             cases = _cases(setting, source, model, draw.val, micro_batch)
             return validation_score(cases, truth.classes, MEASURES[protocol.selection])
 
-        found = train(
-            model,
-            TrainingSet(len(draw.train), lambda taken, rng: make_batch(setting, source, draw.train[taken], rng)),
-            recipe_of(chosen),
-            setting.seed,
-            state_file=state_file,
-            on_epoch=lambda row: advance(int(row["epoch"]), protocol.epochs),
-            evaluate=evaluate,
-            until=until,
-        )
-        return found, model, source
+        training = TrainingSet(len(draw.train), lambda taken, rng: make_batch(setting, source, draw.train[taken], rng))
+        return Prepared(model, source, training, evaluate)
 
-    choice = choose(protocol, work, lambda *attempt: trained(*attempt)[0].best_score, advance)
-    found, model, source = trained(choice.protocol, choice.state_file, None)
-    advance(protocol.epochs, protocol.epochs)
-    cases = _cases(setting, source, model, draw.test, found.micro_batch)
+    found = train_chosen(protocol, prepare, setting.seed, work, advance)
+    cases = _cases(setting, found.source, found.model, draw.test, found.trained.micro_batch)
     table = case_table(setting.samples, draw.test, draw.number, cases, truth.classes, protocol.tolerance)
-    chosen = {"maps": source.kind} | found.described()
-    return Fitted(table, chosen | choice.details, choice.trials)
+    chosen = {"maps": found.source.kind} | found.trained.described()
+    return Fitted(table, chosen | found.choice.details, found.choice.trials)
 
 
 def _cases(setting: Setting, source: Source, model: Segmenter, rows: np.ndarray, batch: int) -> Iterator[Case]:

@@ -15,10 +15,8 @@ from benchx.protocols import Answer
 from benchx.tasks.vqa.answerer import Answerer, answered
 from benchx.tasks.vqa.problem import Draw
 from benchx.tasks.vqa.sources import Source
-from benchx.training.learner import Learner
-from benchx.training.loop import Trained, train
-from benchx.training.recipe import Batch, TrainingSet, recipe_of
-from benchx.training.search import choose
+from benchx.training.chosen import Prepared, train_chosen
+from benchx.training.recipe import Batch, TrainingSet
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
     """
     protocol = setting.protocol
 
-    def trained(chosen: Answer, state_file: Path, until: int | None) -> tuple[Trained, Answerer, Source]:
+    def prepare(chosen: Answer) -> Prepared[Answerer, Source]:
         source = setting.new_source(draw)
         model = Answerer(source, len(draw.vocabulary), chosen, setting.seed, setting.device)
 
@@ -67,26 +65,14 @@ def fit(setting: Setting, draw: Draw, work: Path, advance: Advance) -> Fitted:
             numbers = draw.train[taken]
             return (*source.inputs(numbers), torch.from_numpy(draw.targets[numbers]).to(setting.device))
 
-        def evaluate(model: Learner, micro_batch: int) -> float | None:
-            assert isinstance(model, Answerer)
+        def evaluate(micro_batch: int) -> float | None:
             if not len(draw.val):
                 return None
             return float((answered(model, source, draw.val, micro_batch) == draw.targets[draw.val]).mean())
 
-        found = train(
-            model,
-            TrainingSet(len(draw.train), batch),
-            recipe_of(chosen),
-            setting.seed,
-            state_file=state_file,
-            on_epoch=lambda row: advance(int(row["epoch"]), protocol.epochs),
-            evaluate=evaluate,
-            until=until,
-        )
-        return found, model, source
+        return Prepared(model, source, TrainingSet(len(draw.train), batch), evaluate)
 
-    choice = choose(protocol, work, lambda *attempt: trained(*attempt)[0].best_score, advance)
-    found, model, source = trained(choice.protocol, choice.state_file, None)
-    advance(protocol.epochs, protocol.epochs)
-    answers = answered(model, source, draw.test, found.micro_batch)
-    return Fitted(answers, {"features": source.kind} | found.described() | choice.details, choice.trials)
+    found = train_chosen(protocol, prepare, setting.seed, work, advance)
+    answers = answered(found.model, found.source, draw.test, found.trained.micro_batch)
+    chosen = {"features": found.source.kind} | found.trained.described()
+    return Fitted(answers, chosen | found.choice.details, found.choice.trials)

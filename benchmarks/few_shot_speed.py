@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from benchx.training.few_shot_solver import fit_few, scaling
+from benchx.training.few_shot_solver import fit_few
+from benchx.training.scaling import scaling
 
 CASES, FEATURES, CLASSES, DRAWS, STRENGTH = 2000, 1280, 14, 100, 0.1
 SHOTS = (1, 2, 4, 8, 16)

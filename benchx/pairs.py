@@ -65,13 +65,39 @@ def pair_features(
     if card.fusion is not None:
         features = _fused(cell, extraction, workspace, images, texts)
         return features, _record("fused by the method", cell.method, {"fused": features.shape[1]})
-    reader = cell.method if card.encoder is None or questions == "own" else questions
+    reader = reader_of(cell.method, questions, workspace)
     read = _embedded(cell, reader, extraction, workspace, texts)
     if card.encoder is None:
         return read, _record("text alone", reader, {"text": read.shape[1]})
     seen = cell_features(cell, extraction, workspace).matrix[images]
     widths = {"image": seen.shape[1], "text": read.shape[1]}
     return np.concatenate([seen, read], axis=1), _record("image and text side by side", reader, widths)
+
+
+def reader_of(method: str, questions: str, workspace: Workspace) -> str:
+    """Return the method whose text tower reads the texts: the method itself, or the one that a protocol names for all.
+
+    A fusion reads its own texts, and so does a method that encodes no images.
+
+    Args:
+        questions: `own`, or a method's name.
+
+    Raises:
+        NotApplicable: the method is to read them itself, and reads no text.
+        UsageError: the one that is named reads no text.
+    """
+    card = workspace.weights(method).card
+    own = card.fusion is not None or card.encoder is None or questions == "own"
+    reader = method if own else questions
+    if workspace.weights(reader).card.text is not None:
+        return reader
+    if own:
+        raise NotApplicable(
+            f"'{reader}' reads no text",
+            "the features are of images and texts together",
+            "use a method with a text tower; for questions, name one in the protocol: questions: minilm",
+        )
+    raise UsageError(f"'{reader}' reads no text", "the protocol has it read the questions", "name another method")
 
 
 def _record(joint: str, reader: str, widths: dict[str, int]) -> dict[str, Any]:
@@ -147,14 +173,6 @@ def _fused(
 def _embedded(cell: Cell, reader: str, protocol: Extraction, workspace: Workspace, texts: Sequence[str]) -> np.ndarray:
     """Return the embeddings of texts by a method's tower, float32 [M, P]."""
     card = workspace.weights(reader).card
-    if card.text is None and reader == cell.method:
-        raise NotApplicable(
-            f"'{reader}' reads no text",
-            "the features are of images and texts together",
-            "use a method with a text tower; for questions, name one in the protocol: questions: minilm",
-        )
-    if card.text is None:
-        raise UsageError(f"'{reader}' reads no text", "the protocol has it read the questions", "name another method")
     asking = replace(cell, method=reader)
     size = 0 if card.input is None else card.images.size
 

@@ -15,7 +15,7 @@ from benchx.methods.cards.schema import Card
 from benchx.methods.encoders import build_encoder
 from benchx.methods.encoders.base import Encoder
 from benchx.methods.filling import Checkpoint, fill, open_checkpoint
-from benchx.methods.fusion import build_fusion
+from benchx.methods.fusion import build_fusion, fusion_without_weights
 from benchx.methods.scorers import build_scorer
 from benchx.methods.text import build_tower
 from benchx.methods.text.tokenizer import LocalTokenizer
@@ -122,8 +122,7 @@ def filled(card: Card, path: Path, text: bool = True, text_path: Path | None = N
         counts["scorer"] = len(fill(scorer, card.scorer.layout, checkpoint, "scorer").filled)
         encoder.scorer = scorer
     if text and card.fusion is not None:
-        with torch.device("meta"):
-            fusion = build_fusion(card)
+        fusion = fusion_without_weights(card)
         counts["fusion"] = len(fill(fusion, card.fusion.layout, checkpoint, "fusion").filled)
         encoder.fusion = fusion
     files = [checkpoint] if text_file is checkpoint else [checkpoint, text_file]

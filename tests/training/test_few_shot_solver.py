@@ -8,7 +8,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from benchx.training.few_shot_solver import fit_few, scaling, solve_in_span
+from benchx.training.few_shot_solver import fit_few, solve_in_span
+from benchx.training.scaling import scaling
 
 STRENGTHS = (1e-3, 0.1, 1.0, 10.0)
 

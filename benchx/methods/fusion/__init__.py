@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from benchx.methods.building import build
 from benchx.methods.cards.schema import Card
 from benchx.methods.fusion.arl import arl
@@ -22,3 +24,13 @@ def build_fusion(card: Card) -> Fusion:
     """
     assert card.fusion is not None
     return build(card.name, "fusion", card.fusion, FUSIONS)
+
+
+def fusion_without_weights(card: Card) -> Fusion:
+    """Build the fusion that a card names on torch's meta device, to be filled, or to be asked what it can do.
+
+    Raises:
+        UsageError: see `build_fusion`.
+    """
+    with torch.device("meta"):
+        return build_fusion(card)

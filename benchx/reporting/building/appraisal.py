@@ -71,12 +71,12 @@ class Details:
     clusters: int
     redrawn: int
     excluded: dict[str, str]
-    classes: tuple[Part, ...]
-    subgroups: tuple[Part, ...]
-    gaps: tuple[Gap, ...]
     secondary: dict[str, float]
-    reliability: tuple[Bin, ...]
-    operating_points: tuple[OperatingPoint, ...]
+    classes: tuple[Part, ...] = ()
+    subgroups: tuple[Part, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    reliability: tuple[Bin, ...] = ()
+    operating_points: tuple[OperatingPoint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -212,12 +212,8 @@ def _appraise_measure(
             clusters=draws.counts.shape[1],
             redrawn=draws.redrawn,
             excluded={},
-            classes=(),
-            subgroups=measure_subgroups(measure, terms, groups, draws, level),
-            gaps=(),
             secondary=secondary,
-            reliability=(),
-            operating_points=(),
+            subgroups=measure_subgroups(measure, terms, groups, draws, level),
         ),
     )
 
@@ -260,12 +256,8 @@ def _appraise_few_shots(
             clusters=draws.counts.shape[1],
             redrawn=draws.redrawn,
             excluded=of.excluded,
-            classes=of.classes,
-            subgroups=(),
-            gaps=(),
             secondary=secondary,
-            reliability=(),
-            operating_points=(),
+            classes=of.classes,
         ),
     )
 

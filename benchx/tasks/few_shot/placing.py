@@ -11,7 +11,8 @@ from benchx.metrics.placements import Placed, mean_placements
 from benchx.protocols import FewShot
 from benchx.tasks.few_shot.drawing import case_keys, draw_order, draw_pairs
 from benchx.tasks.few_shot.problem import Problem
-from benchx.training.few_shot_solver import FewShotHeads, fit_few, scaling
+from benchx.training.few_shot_solver import FewShotHeads, fit_few
+from benchx.training.scaling import scaling
 
 _ROWS = 4096
 """Test cases scored at a time."""

@@ -10,7 +10,7 @@ import torch
 
 from benchx.errors import NotApplicable, UsageError
 from benchx.methods.cards.schema import Card
-from benchx.methods.fusion import build_fusion
+from benchx.methods.fusion import fusion_without_weights
 from benchx.metrics.retrieval.similarity import CELLS, Chunks
 from benchx.pair_reading import Pairs, distinct
 from benchx.planning import Cell
@@ -36,9 +36,7 @@ def joint_reading(card: Card, protocol: Retrieve) -> Joint | None:
             "the protocol ranks by such a reading (joint)",
             "use a protocol without joint for embeddings",
         )
-    with torch.device("meta"):
-        matches = build_fusion(card).matches
-    if not matches:
+    if not fusion_without_weights(card).matches:
         raise NotApplicable(
             f"'{card.name}' does not tell whether an image and a text belong together",
             "its fusion has no matching head, and the protocol ranks by one (joint)",

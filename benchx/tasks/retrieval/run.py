@@ -63,9 +63,10 @@ def run(cell: Cell, workspace: Workspace, work: Path) -> Outcome:
 
 
 def _refuse_without_text(card: Card) -> None:
-    if card.text is None or card.encoder is None:
-        lacking = "reads no text" if card.text is None else "encodes no images"
-        raise NotApplicable(f"'{card.name}' {lacking}", "retrieval compares images with reports", "use another method")
+    if card.text is None:
+        raise NotApplicable(
+            f"'{card.name}' reads no text", "retrieval compares images with reports", "use another method"
+        )
 
 
 def _labels(samples: Samples, pool: Pool, classes: tuple[str, ...]) -> Labels | None:

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchx.errors import NotApplicable, UsageError
 from benchx.images.geometry import prepare
 from benchx.methods.encoders.base import Encoder
+from benchx.pairs import reader_of
 from benchx.planning import Cell
 from benchx.protocols import Answer
 from benchx.tasks.vqa.cases import Cases
+from benchx.training.scaling import scaling
 from benchx.workspace import Workspace, cell_input
 
 Inputs = tuple[Tensor, ...]
@@ -46,12 +47,10 @@ def kept(features: np.ndarray, train: np.ndarray, device: str) -> Source:
 
     What does not vary there is only centred.
     """
-    taught = features[train].astype(np.float64)
-    constant = (taught == taught[:1]).all(axis=0)
-    mean, scale = np.where(constant, taught[0], taught.mean(axis=0)), np.where(constant, 1, taught.std(axis=0))
+    by = scaling(features, train)
 
     def inputs(numbers: np.ndarray) -> Inputs:
-        return (torch.from_numpy(((features[numbers] - mean) / scale).astype(np.float32)).to(device),)
+        return (torch.from_numpy(((features[numbers] - by.mean) / by.scale).astype(np.float32)).to(device),)
 
     return Source(features.shape[1], inputs, lambda one: one, None, "frozen")
 
@@ -68,16 +67,11 @@ def trained(cell: Cell, protocol: Answer, workspace: Workspace, cases: Cases) ->
         WeightsMissing: a text tower's weights or its tokenizer are not there.
     """
     card, device = workspace.weights(cell.method).card, workspace.device
-    reader = cell.method if card.fusion is not None or card.encoder is None or protocol.questions == "own" else None
-    if reader is not None and card.text is None:
-        raise NotApplicable(
-            f"'{cell.method}' reads no text",
-            "it is to read the questions",
-            "use a method with a text tower, or name one in the protocol: questions: minilm",
-        )
+    reader = reader_of(cell.method, protocol.questions, workspace)
+    reads_itself = reader == cell.method
     spec = None if card.encoder is None else cell_input(cell, protocol.input, workspace)
-    method = workspace.load_encoder(cell.method, 0 if spec is None else spec.size, text=reader is not None)
-    asked = method if reader is not None else _reader(protocol.questions, workspace)
+    method = workspace.load_encoder(cell.method, 0 if spec is None else spec.size, text=reads_itself)
+    asked = method if reads_itself else _reader(reader, workspace)
     module = Reading(method, asked, sees=spec is not None)
     pixels = workspace.dataset(cell.reading).pixels
 
@@ -115,6 +109,4 @@ class Reading(nn.Module):
 
 def _reader(name: str, workspace: Workspace) -> Encoder:
     card = workspace.weights(name).card
-    if card.text is None:
-        raise UsageError(f"'{name}' reads no text", "the protocol has it read the questions", "name another method")
     return workspace.load_encoder(name, 0 if card.input is None else card.input.size, text=True)

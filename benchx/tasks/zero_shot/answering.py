@@ -81,7 +81,7 @@ def questions(
             one's error, where none can be asked.
     """
     card = workspace.weights(cell.method).card
-    if card.text is None or card.encoder is None or card.scorer is None:
+    if card.text is None or card.scorer is None:
         lacking = "reads no text" if card.text is None else "does not compare images with texts"
         raise NotApplicable(
             f"'{cell.method}' {lacking}", "zero-shot classification compares images with prompts", "use another method"
